@@ -1,0 +1,3 @@
+"""The package's pytest plugin, for a checkout that is not installed."""
+
+pytest_plugins = ["dirmeta.plugin"]

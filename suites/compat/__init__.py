@@ -1,0 +1,1 @@
+"""Kernels with the feature and without it."""

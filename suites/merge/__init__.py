@@ -1,0 +1,1 @@
+"""From diff directories to mounted view."""

@@ -1,0 +1,1 @@
+"""From tar stream to diff directory."""

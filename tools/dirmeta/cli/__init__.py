@@ -1,0 +1,39 @@
+"""The command `dirmeta`: one module a subcommand, thin."""
+
+from __future__ import annotations
+
+import click
+
+from dirmeta import __version__
+from dirmeta.cli.errors import one_line_errors
+from dirmeta.cli.replay import replay
+from dirmeta.cli.rules import rules
+from dirmeta.cli.run import run
+from dirmeta.cli.completion import completion
+from dirmeta.cli.bench import bench
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="dirmeta")
+def commands() -> None:
+    """Conformance tests for dirmeta_delegate: who decides a merged directory's metadata.
+
+    \b
+    dirmeta run                                 this machine's kernel and the reference unpacker
+    dirmeta run --subject cmd:./my-unpack       an unpacker of your own
+    dirmeta rules show MERGE-SOURCE             what a rule says
+    dirmeta replay 3f2a91                       one case again
+
+    Exit status: 0 all pass, 1 a rule fails, 2 wrong usage, 3 the harness or the subject can not work,
+    4 something is unverified.
+    """
+
+
+for command in (run, rules, replay, bench, completion):
+    commands.add_command(command)
+
+
+def main() -> None:
+    """The console script."""
+    with one_line_errors():
+        commands(standalone_mode=False)

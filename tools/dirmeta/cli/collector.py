@@ -1,0 +1,89 @@
+"""Runs pytest on the suites and puts its results together."""
+
+from __future__ import annotations
+
+import io
+import os
+import platform
+import time
+from collections import defaultdict
+from contextlib import redirect_stderr, redirect_stdout
+from typing import Any
+
+import pytest
+
+from dirmeta import __version__, locations
+from dirmeta.judge.opening import UsageError, Wanted
+from dirmeta.judge.results import Report, RuleResult, together
+from dirmeta.labs.base import LabError
+from dirmeta.options import arguments
+from dirmeta.plugin import result_of
+from dirmeta.reports.progress import Progress
+from dirmeta.rules.catalogue import catalogue
+
+from dirmeta.judge.families import RULE_SUITES
+
+
+def judge(asked: Wanted, values: dict[str, Any], workers: str) -> Report:
+    """Run the rules asked for on some workers; one result a rule."""
+    began = time.monotonic()
+    collector = Collector(Progress())
+    words = [str(locations.suites() / name) for name in RULE_SUITES]
+    words += ["-p", "no:cacheprovider", "-q", "-c", os.devnull, f"--rootdir={locations.suites().parent}"]
+    words += arguments(values)
+    words += [] if workers == "0" else ["-n", workers]
+    output = io.StringIO()
+    with redirect_stdout(output), redirect_stderr(output):
+        status = pytest.main(words, plugins=[collector])
+    collector.progress.clear()
+    if status == pytest.ExitCode.INTERRUPTED:
+        raise KeyboardInterrupt
+    if not collector.results:
+        if status == pytest.ExitCode.NO_TESTS_COLLECTED:
+            raise UsageError(f"--rules {asked.rules}: no rule that matches has a check in this version")
+        raise LabError(f"pytest ended with {status} and no result: {_last_line(output.getvalue())}")
+    results = [_result(rule, collector.results.get(rule, [])) for rule in asked.selected()]
+    about = {
+        "dirmeta": __version__,
+        "subject": collector.about.get("subject", asked.subject or "reference"),
+        "kernel": collector.about.get("kernel", f"{asked.kernel or 'host'} {platform.release()}"),
+        "profile": asked.profile,
+    }
+    return Report(about, tuple(results), time.monotonic() - began, collector.notes())
+
+
+class Collector:
+    """A pytest plugin that gathers results from reports, xdist's included."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.results: dict[str, list[RuleResult]] = defaultdict(list)
+        self.about: dict[str, str] = {}
+        self.total = 0
+        self.done = 0
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.total = len(session.items)
+
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
+        self.total = len(ids)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        result = result_of(report)
+        if result is not None:
+            self.results[result.rule].append(result)
+            self.done += 1
+            self.progress.tell(self.done, self.total, result.rule, result.verdict)
+
+    def notes(self) -> tuple[str, ...]:
+        return ()
+
+
+def _result(rule: str, results: list[RuleResult]) -> RuleResult:
+    if results:
+        return together(rule, results)
+    return RuleResult(rule, "unverified", "no check in this version" if not catalogue()[rule].checked else "not run")
+
+
+def _last_line(text: str) -> str:
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "it wrote nothing")

@@ -1,0 +1,93 @@
+"""`dirmeta replay`: one case again, without Hypothesis."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dirmeta.cli.keep import keep
+from dirmeta.cli.shared import run_options
+from dirmeta.judge import witnesses
+from dirmeta.judge.opening import UsageError, open_bench, open_subject
+from dirmeta.judge.replaying import judge_case
+from dirmeta.judge.results import exit_status, summary
+from dirmeta.model import codec, listing
+from dirmeta.model.stack import Case
+from dirmeta.options import wanted
+from dirmeta.reports.terminal import failure_text, rule_line
+from dirmeta.streams.load import load
+
+
+@click.command()
+@click.argument("what", metavar="ID|FILE|LISTING")
+@run_options(leave_out=("profile", "examples", "seconds", "seed"))
+@click.option("--keep", "kept", metavar="DIR", help="leave tars, diff directories and the mount command in DIR")
+def replay(what: str, kept: str | None, **values: Any) -> None:
+    """Judge one case: the ID that a failure prints, a file, a listing, or - for stdin.
+
+    A file holds a case as JSON or as a listing, or is a layer tar, a docker archive, or an OCI image layout.
+
+    \b
+    dirmeta replay 'layer 1  tmp/ 1777
+                    layer 2  tmp/x'
+    """
+    asked = wanted(values)
+    asked.check()
+    case = read(what)
+    bench = open_bench(asked, open_subject(asked))
+    try:
+        if bench.broken:
+            raise UsageError(bench.broken)
+        print(listing.render(case))
+        if kept:
+            print(keep(case, kept, bench))
+        results = judge_case(case, asked.selected(), bench)
+    finally:
+        bench.lab.close()
+    print()
+    for result in results:
+        print(rule_line(result))
+    for result in results:
+        if result.witnesses and result.verdict == "fail":
+            print(f"\n{failure_text(result)}")
+    print(f"\n{summary(results)}")
+    sys.exit(exit_status(results))
+
+
+def read(what: str) -> Case:
+    """The case that an argument names or spells."""
+    if what == "-":
+        return _parsed(sys.stdin.read(), "stdin")
+    path = Path(what) if "\n" not in what and len(what) < 4096 else None
+    if path is not None and path.exists():
+        return _from_file(path)
+    if re.fullmatch("[0-9a-f]{6,64}", what):
+        case = witnesses.load(what)
+        if case is None:
+            raise UsageError(f"no case {what} is stored in {witnesses.directory()}; give the file or the listing")
+        return case
+    if " " not in what.strip() and "\n" not in what:
+        raise UsageError(f"{what}: no such file, id of a stored case, or listing")
+    return _parsed(what, "the listing")
+
+
+def _from_file(path: Path) -> Case:
+    if path.is_dir():
+        return Case(load(path))
+    try:
+        text = path.read_text("utf-8")
+    except UnicodeDecodeError:
+        return Case(load(path))
+    return _parsed(text, str(path)) if "\0" not in text else Case(load(path))
+
+
+def _parsed(text: str, where: str) -> Case:
+    """A case from its JSON or its listing."""
+    try:
+        return codec.loads(text) if text.lstrip().startswith("{") else listing.parse(text)
+    except (codec.CaseError, listing.ListingError) as error:
+        raise UsageError(f"{where}: {error}") from None

@@ -1,0 +1,46 @@
+"""`dirmeta run`: judge a subject or a kernel."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dirmeta.cli.collector import judge
+from dirmeta.cli.shared import run_options
+from dirmeta.judge.opening import open_subject
+from dirmeta.judge.results import exit_status
+from dirmeta.options import wanted
+from dirmeta.reports.json import report_json
+from dirmeta.reports.junit import report_junit
+from dirmeta.reports.terminal import report_text
+
+
+@click.command()
+@run_options()
+@click.option("--json", "json_file", metavar="FILE", type=click.Path(dir_okay=False), help="also write the report as JSON")
+@click.option("--junit", "junit_file", metavar="FILE", type=click.Path(dir_okay=False), help="also write it as JUnit XML")
+@click.option("-n", "workers", metavar="N", default="auto", show_default=True, help="worker processes; 0 for none")
+def run(json_file: str | None, junit_file: str | None, workers: str, **values: Any) -> None:
+    """Judge a subject (what unpacks) and a kernel (what mounts) by the rules.
+
+    Without options: the reference unpacker and this machine's own kernel, by every rule that has a check.
+    """
+    asked = wanted(values)
+    asked.check()
+    open_subject(asked)
+    for file in (json_file, junit_file):
+        if file and not os.access(Path(file).resolve().parent, os.W_OK):
+            raise click.UsageError(f"{file}: its directory can not be written.")
+    if workers != "auto" and not workers.isdigit():
+        raise click.UsageError(f"-n {workers}: a number or auto is wanted.")
+    report = judge(asked, values, workers)
+    if json_file:
+        Path(json_file).write_text(report_json(report), "ascii")
+    if junit_file:
+        Path(junit_file).write_text(report_junit(report), "utf-8")
+    print(report_text(report))
+    sys.exit(exit_status(report.results))

@@ -1,0 +1,49 @@
+"""Drawn bytes as choices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Choices:
+    """Reads bytes one after another, each as an index that wraps into what there is to choose from.
+
+    Past the end every byte is 0, which means the first, simplest choice. A part (see `part`) has bytes
+    of its own, so that what is read from it moves nothing that is read elsewhere.
+    """
+
+    __slots__ = ("_at", "_data")
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    def index(self, count: int) -> int:
+        """A number below `count`, which is at least 1 and at most 65536."""
+        at = self._at
+        if count <= 256:
+            self._at = at + 1
+            return self._data[at] % count if at < len(self._data) else 0
+        self._at = at + 2
+        return int.from_bytes(self._data[at : at + 2], "little") % count
+
+    def indices(self, first: int, second: int) -> tuple[int, int]:
+        """A number below each of two counts, from what `index` reads for their product."""
+        return divmod(self.index(first * second), second)
+
+    def pick(self, pool: Sequence[T]) -> T:
+        """One of `pool`, which is not empty and goes from simple to complex."""
+        return pool[self.index(len(pool))]
+
+    def chance(self, times: int, out_of: int) -> bool:
+        """True `times` out of `out_of`; False is the simple choice."""
+        return self.index(out_of) >= out_of - times
+
+    def part(self, size: int) -> Choices:
+        """The next `size` bytes, as choices of their own."""
+        at = self._at
+        self._at = at + size
+        return Choices(self._data[at : at + size])

@@ -1,0 +1,56 @@
+"""Cases for rules that speak of a particular mount: very deep, with data-only layers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from dirmeta.generate import strategies
+from dirmeta.generate.choices import Choices
+from dirmeta.model import overlayfs
+from dirmeta.model.entries import Entry
+from dirmeta.model.limits import Limits
+from dirmeta.model.overlayfs import Namespace
+from dirmeta.model.stack import Case, Layer, Setup
+
+DEPTHS: Final = (2, 128, 500)
+"""Layers of a deep stack; 500 is as many as overlayfs takes (OVL_MAX_STACK)."""
+
+
+def deep(limits: Limits) -> SearchStrategy[Case]:
+    """Stacks of very many layers that all hold one directory, unmarked in few of them."""
+    return strategies.drawn(6, lambda choices: _deep(choices, limits))
+
+
+def _deep(choices: Choices, limits: Limits) -> Case:
+    namespace = choices.pick(limits.namespaces)
+    layers = choices.pick(DEPTHS)
+    # Lowest first; where both are the same, all the others are marked.
+    unmarked = {choices.index(layers), choices.index(layers)} if choices.chance(3, 4) else set()
+    stack = tuple(_with_directory(number, number not in unmarked, namespace) for number in range(layers))
+    return Case(stack, Setup(namespace, layout="model", backing=limits.backings[0]))
+
+
+def _with_directory(number: int, marked: bool, namespace: Namespace) -> Layer:
+    xattrs = ((overlayfs.mark_name(namespace), overlayfs.YES),) if marked else ()
+    # Every layer's directory can be told from every other's by its time alone.
+    return Layer(
+        (Entry("d/", "directory", 0o700 + number % 64, mtime=number * 1_000_000_000, xattrs=xattrs),)
+    )
+
+
+def with_data_layers(limits: Limits) -> SearchStrategy[Case]:
+    """Cases whose lowest layer is a data-only layer; metacopy, which those need, excludes userxattr."""
+    trusted = limits._replace(namespaces=("trusted",))
+    data = strategies.layers(trusted)
+    return st.tuples(strategies.model_cases(trusted, max_layers=4), data).map(
+        lambda drawn: _over_data(*drawn)
+    )
+
+
+def _over_data(case: Case, data: Layer) -> Case:
+    setup = replace(case.setup, upper=False, options=(("metacopy", "on"), ("datadir", "")))
+    return replace(case, stack=(data, *case.stack), setup=setup)

@@ -1,0 +1,73 @@
+"""What a run is set up with: the lab, the subject, and the terms that trials are judged by."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, Literal
+
+from dirmeta.judge.experiments import Conditions
+from dirmeta.labs.base import Lab
+from dirmeta.model.stack import Case
+from dirmeta.rules.catalogue import Rule
+from dirmeta.rules.registry import Terms
+
+if TYPE_CHECKING:
+    from dirmeta.judge.family import Family
+
+Profile = Literal["quick", "full"]
+
+FACTOR: Final[dict[Profile, int]] = {"quick": 1, "full": 20}
+"""How many times the cases of the quick profile are drawn."""
+
+
+@dataclass
+class Bench:
+    """Everything a shard needs to be run.
+
+    unpacks, mounts  claims of the subject and of the kernel
+    seed             0 draws what every run of this version draws
+    examples         at most so many cases a family and shard; None as the profile says
+    deadline         time.monotonic() after which no more is drawn; None for no limit
+    umask            under which subjects run, or None for each case's own
+    again            how to repeat a case, with {id} in it
+    """
+
+    lab: Lab
+    terms: Terms
+    conditions: Conditions
+    unpacks: frozenset[str] = frozenset()
+    mounts: frozenset[str] = frozenset()
+    subject: str = "reference"
+    profile: Profile = "quick"
+    strict: bool = False
+    seed: int = 0
+    examples: int | None = None
+    deadline: float | None = None
+    umask: int | None = None
+    again: str = "dirmeta replay {id}"
+    broken: str = ""
+    notes: list[str] = field(default_factory=list)
+
+    def cases(self, family: Family) -> int:
+        """How many cases a shard of the family draws."""
+        profile = FACTOR[self.profile] * family.cases // family.shards
+        return min(profile, self.examples) if self.examples else profile
+
+    def spent(self) -> bool:
+        """Whether the time given to the run is over."""
+        return self.deadline is not None and time.monotonic() >= self.deadline
+
+    def adapted(self, case: Case) -> Case:
+        """The case as this bench runs it."""
+        if self.umask is None:
+            return case
+        return replace(case, setup=replace(case.setup, umask=self.umask))
+
+    def lacks(self, rule: Rule) -> str:
+        """Why a rule does not apply here, or nothing."""
+        if rule.family == "UNPACK":
+            missing = rule.lacks(self.unpacks)
+            return f"{self.subject} {missing}" if missing else ""
+        missing = rule.lacks(self.mounts)
+        return f"kernel {self.lab.kernel} {missing}" if missing else ""

@@ -1,0 +1,82 @@
+"""From a case that looked wrong to a witness: seen again by itself, made minimal, explained."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from dirmeta.generate.reduce import reduce
+from dirmeta.judge.bench import Bench
+from dirmeta.judge.blame import blame, source_words, who_has_it_so
+from dirmeta.judge.experiments import observe
+from dirmeta.judge.family import Family
+from dirmeta.judge.results import Witness
+from dirmeta.judge.witnesses import store
+from dirmeta.model import codec, listing
+from dirmeta.model.stack import Case
+from dirmeta.rules.findings import Finding
+from dirmeta.rules.registry import Check, Trial
+
+REDUCTION_SECONDS: Final = 60.0
+"""After this long a witness is good enough; only slow or hanging subjects need it."""
+
+
+def witness(check: Check, family: Family, suspects: Sequence[tuple[Case, Case]], bench: Bench) -> Witness:
+    """The smallest case found that breaks the rule by itself.
+
+    suspects: cases with the pack they were in, for what shows only in company
+    """
+    for case in (*[alone for alone, _ in suspects], suspects[0][1]):
+        trial, finding = look(check, family, case, bench)
+        if finding is not None:
+            reduced = reduce(case, _still_fails(check, family, bench, finding))
+            trial, again = look(check, family, reduced, bench)
+            return describe(check, trial, again or finding, bench)
+    packed = suspects[0][1]
+    trial, _ = look(check, family, packed, bench)
+    once = Finding(check.rule, "the case", "what it showed later", "a deviation, seen once and not again")
+    return describe(check, trial, once, bench)
+
+
+def look(check: Check, family: Family, case: Case, bench: Bench) -> tuple[Trial, Finding | None]:
+    """One case by itself: what was seen, and the first thing that breaks the rule."""
+    assert check.judge is not None
+    trial = Trial(case, observe(family.does, case, bench.conditions, bench.lab), bench.terms)
+    return trial, next(check.judge(trial), None)
+
+
+def _still_fails(check: Check, family: Family, bench: Bench, first: Finding) -> Callable[[Case], bool]:
+    """Whether a smaller case still shows a finding of the same sort; false once time is up."""
+    deadline = time.monotonic() + REDUCTION_SECONDS
+
+    def fails(case: Case) -> bool:
+        if not case.stack or time.monotonic() >= deadline:
+            return False
+        finding = look(check, family, case, bench)[1]
+        return finding is not None and _sort(finding) == _sort(first)
+
+    return fails
+
+
+def _sort(finding: Finding) -> str:
+    """What a finding is about: a path, or one of the things that are none."""
+    return finding.where if finding.where.startswith("the ") else "a path"
+
+
+def describe(check: Check, trial: Trial, finding: Finding, bench: Bench) -> Witness:
+    """A finding told in the order a person asks, and stored for `dirmeta replay`."""
+    case = trial.case
+    number = store(case)
+    where = finding.where if not finding.layer else f"{finding.where or '.'}    in the diff directory of layer {finding.layer}"
+    return Witness(
+        id=number,
+        rule=check.rule,
+        case=codec.to_json(case),
+        listing=listing.render(case),
+        where=where or ".",
+        want=finding.want + source_words(trial, finding),
+        saw=finding.saw + who_has_it_so(trial, finding),
+        blame=blame(trial, finding, bench.subject),
+        again=bench.again.format(id=number),
+    )

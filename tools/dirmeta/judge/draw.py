@@ -1,0 +1,50 @@
+"""Hypothesis as a source of cases: it draws, and neither shrinks nor reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from dirmeta.model.limits import Limits
+from dirmeta.model.stack import Case
+
+
+class Enough(BaseException):
+    """Raised by who is fed, to end the drawing. Not an Exception: Hypothesis would take it for a failure."""
+
+
+Batch = tuple[Case, ...]
+Draws = Callable[[Limits, int], SearchStrategy[Batch]]
+"""Given what a lab can not do and how many cases make a batch: batches."""
+
+
+def one_by_one(cases: Callable[[Limits], SearchStrategy[Case]]) -> Draws:
+    """Batches of cases that are drawn independently."""
+    return lambda limits, count: st.tuples(*[cases(limits)] * count)
+
+
+def feed(strategy: SearchStrategy[Batch], batches: int, number: int, each: Callable[[Batch], None]) -> None:
+    """Call `each` with drawn batches, until there were that many or it raises `Enough`.
+
+    number: the seed; the same number draws the same cases.
+    """
+
+    @seed(number)
+    @settings(
+        max_examples=max(1, batches),
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def drawn(batch: Batch) -> None:
+        each(batch)
+
+    try:
+        drawn()
+    except Enough:
+        return

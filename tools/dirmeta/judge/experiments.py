@@ -1,0 +1,166 @@
+"""Experiments: which jobs a case needs, and what of their results the checks get to see.
+
+An experiment is a generator: it yields a `Job`, is sent the job's results, may yield further jobs, and
+returns a record of `rules/seen.py`. It plans and reads, and does nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar, cast
+
+from dirmeta.labs.base import Lab
+from dirmeta.model import oracle
+from dirmeta.model.stack import Case, Layer, Setup, TarFormat
+from dirmeta.model.tree import Tree
+from dirmeta.observe.steps import Failure, Job, Layout, Log, Mount, Result, Step, Unpack, Unpacked, Walk
+from dirmeta.rules.seen import LayerSeen, StackSeen
+from dirmeta.streams import tar
+
+Record = TypeVar("Record")
+Experiment = Callable[[Case, "Conditions"], Generator[Job, list[Result], Any]]
+Plan = Generator[Job, list[Result], Record]
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What an experiment may count on.
+
+    feature  whether the kernel takes the mount option dirmeta_delegate
+    delegate whether mounts are held to `delegate`
+    log      whether the kernel log can be read
+    backings that the lab has, the default first
+    release  of the kernel, as (major, minor)
+    """
+
+    feature: bool = False
+    delegate: bool = False
+    log: bool = False
+    backings: tuple[str, ...] = ("tmpfs",)
+    release: tuple[int, int] = (6, 18)
+
+
+def observe(experiment: Experiment, case: Case, conditions: Conditions, lab: Lab) -> Any:
+    """Do an experiment in a lab; its record."""
+    plan = experiment(case, conditions)
+    try:
+        job = next(plan)
+        while True:
+            [results] = lab.run([job])
+            job = plan.send(results)
+    except StopIteration as end:
+        return end.value
+
+
+def unpacked(case: Case, conditions: Conditions) -> Plan[StackSeen]:
+    """Unpack every layer from its tar stream."""
+    results = yield Job(unpack_steps(case), case.setup.backing)
+    return StackSeen(layers_seen(case, results))
+
+
+def unpacked_and_mounted(case: Case, conditions: Conditions) -> Plan[StackSeen]:
+    """Unpack every layer from its tar stream, and mount what came of it."""
+    steps = (*unpack_steps(case), mount(case.setup, len(case.stack), conditions), Walk("m"))
+    results = yield Job(steps, case.setup.backing)
+    return stack_seen(layers_seen(case, results), results)
+
+
+def laid_out(case: Case, conditions: Conditions) -> Plan[StackSeen]:
+    """Make the diff directories straight from the model, and mount them."""
+    diffs = oracle.diff_directories(case)
+    log = (Log(),) if conditions.log else ()
+    steps = (*layout_steps(diffs), mount(case.setup, len(diffs), conditions), Walk("m"), *log)
+    results = yield Job(steps, case.setup.backing)
+    return stack_seen(tuple(LayerSeen(tree) for tree in diffs), results)
+
+
+def unpack_steps(case: Case) -> tuple[Step, ...]:
+    steps: list[Step] = []
+    for number, layer in enumerate(case.stack, 1):
+        steps += (unpack(layer, f"l{number}", case.setup), Walk(f"l{number}"))
+    return tuple(steps)
+
+
+def unpack(layer: Layer, at: str, setup: Setup) -> Unpack:
+    return Unpack(at, encoded(layer, setup.tar), setup.namespace, setup.delegate, setup.umask)
+
+
+def encoded(layer: Layer, wanted: TarFormat) -> bytes:
+    """A layer as a tar stream; as PAX where the wanted format can not hold it."""
+    try:
+        return tar.encode(layer, wanted)
+    except tar.EncodeError:
+        return tar.encode(layer, "pax")
+
+
+def layout_steps(diffs: Sequence[Tree]) -> tuple[Step, ...]:
+    return tuple(Layout(f"l{number}", tree) for number, tree in enumerate(diffs, 1))
+
+
+def mount(setup: Setup, layers: int, conditions: Conditions, at: str = "m") -> Mount:
+    """The mount of a case: lowers by name, topmost first, and every option that can matter."""
+    lowers = tuple(f"l{number}" for number in range(layers, 0, -1))
+    data_only = sum(name == "datadir" for name, _ in setup.options)
+    return Mount(at, lowers, "upper" if setup.upper else "", options(setup, conditions), data_only)
+
+
+def options(setup: Setup, conditions: Conditions) -> tuple[tuple[str, str], ...]:
+    """Mount options: the case's own over defaults that leave nothing to module parameters."""
+    chosen = {"index": "off", "xino": "off", "metacopy": "off"}
+    chosen["redirect_dir"] = "nofollow" if setup.namespace == "user" else "follow"
+    if conditions.feature:
+        chosen["dirmeta_delegate"] = "on"
+    chosen.update((name, value) for name, value in setup.options if name != "datadir")
+    if setup.namespace == "user":
+        chosen["userxattr"] = ""
+    return tuple(chosen.items())
+
+
+def layers_seen(case: Case, results: Sequence[Result]) -> tuple[LayerSeen, ...]:
+    """What `unpack_steps` saw, one record a layer."""
+    pairs = zip(results[0::2], results[1::2], strict=False)
+    seen = [layer_seen(how, tree) for _, (how, tree) in zip(case.stack, pairs, strict=False)]
+    missing = len(case.stack) - len(seen)
+    trouble = failure(results) or "not tried"
+    return (*seen, *[LayerSeen({}, trouble=trouble)] * missing)
+
+
+def layer_seen(how: Result, tree: Result) -> LayerSeen:
+    """One layer's record from the results of its `Unpack` and its `Walk`."""
+    for each in (how, tree):
+        if isinstance(each, Failure):
+            return LayerSeen({}, trouble=each.text)
+    assert isinstance(how, Unpacked)
+    words = how.message or (f"signal {-how.status}" if how.status < 0 else f"exit status {how.status}")
+    if how.ok:
+        return LayerSeen(as_tree(tree))
+    if how.trouble or how.status < 0:
+        return LayerSeen(as_tree(tree), trouble=f"{how.trouble}: {words}" if how.trouble else words)
+    return LayerSeen(as_tree(tree), refused=words)
+
+
+def stack_seen(layers: tuple[LayerSeen, ...], results: Sequence[Result]) -> StackSeen:
+    """The record of a job that ends in a mount and a walk of it."""
+    if failed := failure(results):
+        return StackSeen(layers, failed=failed)
+    noise = results[-1]
+    if isinstance(noise, list):
+        return StackSeen(layers, as_tree(results[-2]), noise=tuple(noise))
+    return StackSeen(layers, as_tree(noise))
+
+
+def as_tree(result: Result) -> Tree:
+    """The result of a `Walk` that was done."""
+    assert isinstance(result, dict)
+    return cast(Tree, result)
+
+
+def failure(results: Sequence[Result]) -> str:
+    """Why the job stopped early, or nothing."""
+    return results[-1].text if results and isinstance(results[-1], Failure) else ""
+
+
+def on(case: Case, **changes: Any) -> Case:
+    """The same case with another setup."""
+    return replace(case, setup=replace(case.setup, **changes))

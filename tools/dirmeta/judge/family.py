@@ -1,0 +1,71 @@
+"""A family: rules that are judged on the same drawn cases by the same experiment."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+from dirmeta.judge.draw import Draws
+from dirmeta.judge.experiments import Experiment
+from dirmeta.model.overlayfs import Namespace
+from dirmeta.rules.registry import CHECKS, Check
+from dirmeta.rules.seen import StackSeen
+
+PACK = 16
+"""Cases that share one set of layers and one mount: all of the gain, and a short re-run (see `dirmeta bench`)."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """What is drawn, how it is looked at, and which rules judge it.
+
+    sees    the record of `rules/seen.py` that the experiment returns
+    cases   how many are drawn in the quick profile, over all shards
+    pack    how many of them share one experiment; 1 for cases that can not share
+    shards  pytest items a rule has; fixed, so that reports do not depend on the number of workers
+    shaped  draws layers that are not well formed, for the rules that name their shape
+    namespaces  in which it can be drawn
+    """
+
+    rules: tuple[str, ...]
+    draws: Draws
+    does: Experiment
+    sees: type = StackSeen
+    cases: int = 320
+    pack: int = PACK
+    shards: int = 1
+    shaped: bool = False
+    namespaces: tuple[Namespace, ...] = ("trusted", "user")
+
+    def __post_init__(self) -> None:
+        for rule in self.rules:
+            if (rule, self.sees) not in CHECKS:
+                raise ValueError(f"{rule} has no check on {self.sees.__name__}")
+
+    @property
+    def unpacks(self) -> bool:
+        """Whether a subject has a part in it."""
+        return any(rule.startswith("UNPACK-") for rule in self.rules)
+
+    def check(self, rule: str) -> Check:
+        return CHECKS[rule, self.sees]
+
+
+def family(
+    *rules: str,
+    draws: Draws,
+    does: Experiment,
+    sees: type = StackSeen,
+    cases: int = 320,
+    pack: int = PACK,
+    shards: int = 1,
+    shaped: bool = False,
+    namespaces: tuple[Namespace, ...] = ("trusted", "user"),
+) -> Family:
+    """Declare a family in a suite file; the plugin finds it there."""
+    return Family(rules, draws, does, sees, cases, pack, shards, shaped, namespaces)
+
+
+def seed_of(name: str, shard: int, run: int = 0) -> int:
+    """The seed of a shard: the same on every machine and in every run with the same number."""
+    return zlib.crc32(f"{name}#{shard}#{run}".encode())

@@ -1,0 +1,97 @@
+"""Experiments about what the kernel says of a directory: in every way of asking, and over copy-up."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import cast
+
+from dirmeta.judge.experiments import Conditions, Plan, as_tree, failure, layout_steps, mount
+from dirmeta.judge.marks import without_marks
+from dirmeta.model import oracle, overlayfs, paths
+from dirmeta.model.stack import Case
+from dirmeta.model.tree import Tree
+from dirmeta.observe.steps import Agree, Identify, Identity, Job, Operate, Outcome, Result, Unmount, Walk
+from dirmeta.rules.seen import Guarantees, Kept, Looks
+
+Rows = dict[str, dict[str, tuple[int, int, int, int]]]
+
+
+def asked_in_every_way(case: Case, conditions: Conditions) -> Plan[Looks]:
+    """Ask for each directory's metadata in every way, and again after a remount."""
+    diffs = oracle.diff_directories(case)
+    mounted = mount(replace(case.setup, upper=False), len(diffs), conditions)
+    steps = (*layout_steps(diffs), mounted, Agree("m"), Unmount("m"), mounted, Agree("m"))
+    results = yield Job(steps, case.setup.backing)
+    if failed := failure(results):
+        return Looks({}, failed)
+    first, second = cast(Rows, results[len(diffs) + 1]), cast(Rows, results[-1])
+    again = {path: {f"{way}, remounted": row for way, row in rows.items()} for path, rows in second.items()}
+    return Looks({path: {**rows, **again.get(path, {})} for path, rows in first.items()})
+
+
+def identified(case: Case, conditions: Conditions) -> Plan[Guarantees]:
+    """Look at identity numbers before and after copy-up and remount, with marks and without."""
+    diffs = oracle.diff_directories(case)
+    held = []
+    for twin in (diffs, [without_marks(tree) for tree in diffs]):
+        mounted = mount(replace(case.setup, upper=True), len(twin), conditions)
+        changes = [Operate("chmod", f"m/{path}", (0o700,)) for path in _directories(twin, case)]
+        looks = (mounted, Identify("m"), *changes, Identify("m"), Unmount("m"), mounted, Identify("m"))
+        results = yield Job((*layout_steps(twin), *looks), case.setup.backing)
+        if failed := failure(results):
+            return Guarantees({}, {}, failed)
+        held.append(_guarantees(*_identities(results)))
+    return Guarantees(*held)
+
+
+def _directories(diffs: Sequence[Tree], case: Case) -> list[str]:
+    """The directories of the merged view but its root, parents before children."""
+    view = oracle.merge(diffs, delegate=False, namespace=case.setup.namespace)
+    return sorted(view.contributors.keys() - {paths.ROOT})
+
+
+def _identities(results: Sequence[Result]) -> list[dict[str, Identity]]:
+    return [cast("dict[str, Identity]", result) for result in results if isinstance(result, dict)]
+
+
+def _guarantees(
+    fresh: Mapping[str, Identity], copied: Mapping[str, Identity], remounted: Mapping[str, Identity]
+) -> dict[str, frozenset[str]]:
+    """Path → what can be relied on there."""
+    return {
+        path: frozenset(_holding(identity, copied.get(path), remounted.get(path)))
+        for path, identity in fresh.items()
+    }
+
+
+def _holding(fresh: Identity, copied: Identity | None, remounted: Identity | None) -> list[str]:
+    facts = {
+        "d_type is the type": fresh.d_type == stat.S_IFMT(fresh.mode_type) >> 12,
+        "d_ino is st_ino": fresh.d_ino == fresh.st_ino,
+        "it has a file handle": fresh.handle is not None,
+    }
+    for moment, later in (("copy-up", copied), ("a remount", remounted)):
+        if later is not None:
+            facts[f"st_ino is constant over {moment}"] = later.st_ino == fresh.st_ino
+            facts[f"d_ino is st_ino after {moment}"] = later.d_ino == later.st_ino
+            facts[f"the file handle is constant over {moment}"] = later.handle == fresh.handle
+    return [fact for fact, holds in facts.items() if holds]
+
+
+def copied_up(case: Case, conditions: Conditions) -> Plan[Kept]:
+    """Ask every directory for the mark, change it through the mount, and look at the raw upper."""
+    diffs = oracle.diff_directories(case)
+    touched = _directories(diffs, case)
+    mark = overlayfs.mark_name(case.setup.namespace)
+    asks = [Operate("getxattr", f"m/{path}", (mark,)) for path in touched]
+    changes = [Operate("chmod", f"m/{path}", (0o700,)) for path in touched]
+    mounted = mount(replace(case.setup, upper=True), len(diffs), conditions)
+    steps = (*layout_steps(diffs), mounted, *asks, *changes, Walk("m"), Walk("upper"))
+    results = yield Job(steps, case.setup.backing)
+    if failed := failure(results):
+        return Kept({}, {}, {}, failed)
+    outcomes = [cast(Outcome, result) for result in results[len(diffs) + 1 :][: len(touched)]]
+    asked = {path: outcome.errno for path, outcome in zip(touched, outcomes, strict=True)}
+    return Kept(as_tree(results[-2]), as_tree(results[-1]), asked)

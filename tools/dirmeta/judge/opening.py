@@ -1,0 +1,145 @@
+"""From what was asked for to a bench that shards can be run on."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+
+from dirmeta import labs, subjects
+from dirmeta.judge.bench import FACTOR, Bench, Profile
+from dirmeta.judge.experiments import Conditions
+from dirmeta.judge.smoke import smoke
+from dirmeta.labs.base import Lab
+from dirmeta.model.semantics import SEMANTICS, Policies, PolicyError
+from dirmeta.rules.catalogue import Rule, SelectionError, catalogue, select
+from dirmeta.rules.registry import Terms
+from dirmeta.subjects.base import Subject
+
+
+class UsageError(ValueError):
+    """Something was asked for that does not exist: exit status 2."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a run is asked for; the fields are the options of `dirmeta run`.
+
+    subject, kernel, rules: "" where not given
+    seconds: for drawing, in each worker; timeout: for one call of a subject
+    """
+
+    subject: str = ""
+    kernel: str = ""
+    rules: str = ""
+    profile: Profile = "quick"
+    expect: str = ""
+    policies: tuple[str, ...] = ()
+    strict: bool = False
+    examples: int | None = None
+    seconds: float | None = None
+    timeout: float = 30.0
+    seed: int = 0
+    umask: str = ""
+    backing: str = ""
+    scratch: str = ""
+
+    def check(self) -> None:
+        """UsageError, in one line, for whatever can be told without a lab."""
+        if self.profile not in FACTOR:
+            raise UsageError(f"no profile is called {self.profile!r}; there are {', '.join(FACTOR)}")
+        if self.expect and self.expect not in ("topmost", "delegate"):
+            known = "mounts are judged as topmost or delegate"
+            raise UsageError(f"--expect {self.expect}: {known}" + ("" if self.expect in SEMANTICS else ", and no semantics is called so"))
+        if self.kernel and self.kernel not in labs.LABS:
+            raise UsageError(f"no kernel is called {self.kernel!r}; there is {', '.join(labs.LABS)}")
+        if self.umask and not (self.umask.isdigit() and int(self.umask, 8) <= 0o777):
+            raise UsageError(f"--umask {self.umask}: an octal umask like 022 is wanted")
+        self.terms_policies()
+        self.selected()
+
+    def terms_policies(self) -> Policies:
+        """The policies, with those asked for switched."""
+        policies = Policies()
+        for each in self.policies:
+            name, equals, value = each.partition("=")
+            if not equals:
+                raise UsageError(f"--policy {each}: NAME=VALUE is wanted, like fallback=lowest")
+            try:
+                policies = policies.switched(name, value)
+            except PolicyError as error:
+                raise UsageError(f"--policy {each}: {error}") from None
+        return policies
+
+    def selected(self) -> dict[str, Rule]:
+        """The rules to judge: those asked for, else those that the subject or kernel given is about."""
+        try:
+            if self.rules:
+                return select(glob.strip() for glob in self.rules.split(",") if glob.strip())
+        except SelectionError as error:
+            raise UsageError(f"--rules: {error}") from None
+        families = self._families()
+        return {name: rule for name, rule in catalogue().items() if rule.checked and rule.family in families}
+
+    def _families(self) -> tuple[str, ...]:
+        if self.subject and not self.kernel:
+            return ("UNPACK",)
+        if self.kernel and not self.subject:
+            return ("MERGE", "COMPAT", "ACCESS", "COPYUP")
+        return ("UNPACK", "MERGE", "COMPAT", "ACCESS", "COPYUP")
+
+
+def open_subject(wanted: Wanted) -> Subject:
+    """The subject; UsageError where none is called so, SubjectError where it can not be had."""
+    try:
+        return subjects.subject(wanted.subject or "reference", timeout=wanted.timeout)
+    except subjects.UnknownSubject as error:
+        raise UsageError(str(error)) from None
+
+
+def open_bench(wanted: Wanted, subject: Subject) -> Bench:
+    """A bench with a running lab; LabError where the lab can not be had."""
+    lab = labs.lab(
+        wanted.kernel or "host", subject, backing=wanted.backing or None, directory=wanted.scratch or None
+    )
+    try:
+        return _bench(wanted, subject, lab)
+    except BaseException:
+        lab.close()
+        raise
+
+
+def _bench(wanted: Wanted, subject: Subject, lab: Lab) -> Bench:
+    delegate = wanted.expect == "delegate" or (lab.claims_feature and wanted.expect != "topmost")
+    mounts = frozenset({"feature"} if delegate else {"no-feature"})
+    terms = Terms(
+        delegate=delegate,
+        policies=wanted.terms_policies(),
+        claims=subject.claims,
+        keeps=subject.keeps,
+        granularity=lab.limits.mtime[2],
+    )
+    conditions = Conditions(lab.claims_feature, delegate, lab.log_readable, lab.limits.backings, release(lab.kernel))
+    bench = Bench(lab, terms, conditions, subject.claims, mounts, subject.name)
+    bench.profile, bench.strict, bench.seed, bench.examples = wanted.profile, wanted.strict, wanted.seed, wanted.examples
+    bench.deadline = time.monotonic() + wanted.seconds if wanted.seconds else None
+    bench.umask = int(wanted.umask, 8) if wanted.umask else None
+    bench.again = again(wanted)
+    bench.broken = smoke(subject, lab)
+    return bench
+
+
+def again(wanted: Wanted) -> str:
+    """The command that repeats one case, with {id} for the case."""
+    words = ["dirmeta replay {id}"]
+    words += [f"--subject {wanted.subject}"] if wanted.subject else []
+    words += [f"--kernel {wanted.kernel}"] if wanted.kernel else []
+    words += [f"--expect {wanted.expect}"] if wanted.expect else []
+    words += [f"--policy {each}" for each in wanted.policies]
+    return " ".join(words)
+
+
+def release(kernel: str) -> tuple[int, int]:
+    """(6, 18) of ``6.18.44-fc``."""
+    numbers = [int(part) for part in re.findall(r"\d+", kernel)[:2]]
+    return (numbers[0], numbers[1]) if len(numbers) == 2 else (0, 0)

@@ -1,0 +1,59 @@
+"""One case, without Hypothesis: every experiment that fits it, judged by every rule asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from dirmeta.judge.bench import Bench
+from dirmeta.judge.confirm import describe
+from dirmeta.judge.experiments import observe
+from dirmeta.judge.families import families
+from dirmeta.judge.family import Family
+from dirmeta.judge.results import RuleResult, Verdict, together
+from dirmeta.model.stack import Case
+from dirmeta.rules.catalogue import catalogue
+from dirmeta.rules.registry import Trial
+
+
+def judge_case(case: Case, rules: Collection[str], bench: Bench) -> list[RuleResult]:
+    """One result a rule, in catalogue order; rules that no fitting experiment serves are left out."""
+    results: dict[str, list[RuleResult]] = {}
+    for family in _fitting(case):
+        for result in _judge(family, case, rules, bench):
+            results.setdefault(result.rule, []).append(result)
+    return [together(rule, results[rule]) for rule in catalogue() if rule in results]
+
+
+def _fitting(case: Case) -> list[Family]:
+    """One family for each experiment that can be done on the case."""
+    chosen: dict[object, Family] = {}
+    for name, family in families().items():
+        from_streams = name.startswith("unpack/")
+        fits = from_streams == (case.setup.layout == "unpacked") and family.shaped == bool(case.malformed)
+        if fits:
+            chosen.setdefault((family.does, family.rules), family)
+    return list(chosen.values())
+
+
+def _judge(family: Family, case: Case, rules: Collection[str], bench: Bench) -> list[RuleResult]:
+    asked = [rule for rule in family.rules if rule in rules]
+    results = [RuleResult(rule, "n/a", why) for rule in asked if (why := bench.lacks(catalogue()[rule]))]
+    left = [rule for rule in asked if not bench.lacks(catalogue()[rule])]
+    if left:
+        trial = Trial(case, observe(family.does, case, bench.conditions, bench.lab), bench.terms)
+        results += [_result(rule, family, trial, bench) for rule in left]
+    return results
+
+
+def _result(rule: str, family: Family, trial: Trial, bench: Bench) -> RuleResult:
+    check = family.check(rule)
+    if check.watch is not None:
+        seen = "; ".join(dict.fromkeys(check.watch(trial)))
+        return RuleResult(rule, "observed", seen, 1) if seen else RuleResult(rule, "n/a", "its situation is not in this case")
+    assert check.judge is not None
+    finding = next(check.judge(trial), None)
+    if finding is None:
+        return RuleResult(rule, "pass", "", 1)
+    verdict: Verdict = "noted" if catalogue()[rule].status == "s" and not bench.strict else "fail"
+    shown = describe(check, trial, finding, bench)
+    return RuleResult(rule, verdict, shown.saw, 1, (shown,))

@@ -1,0 +1,95 @@
+"""What comes of a run: a verdict a rule, with its reason and its witnesses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, Literal
+
+Verdict = Literal["pass", "noted", "expected", "observed", "n/a", "unverified", "fail", "error"]
+
+WORST_FIRST: Final[tuple[Verdict, ...]] = (
+    "fail", "error", "unverified", "expected", "noted", "observed", "pass", "n/a",
+)  # fmt: skip
+"""What a rule's families together come to: the first of these that any of them has."""
+
+
+@dataclass(frozen=True)
+class Witness:
+    """A minimal case that shows a deviation.
+
+    id       short name, for `dirmeta replay`
+    case     in JSON form (model/codec.py)
+    listing  the same as people read it
+    where, want, saw, blame: lines of the failure, as STYLE shows them
+    """
+
+    id: str
+    rule: str
+    case: dict[str, Any]
+    listing: str
+    where: str
+    want: str
+    saw: str
+    blame: str
+    again: str
+
+
+@dataclass(frozen=True)
+class RuleResult:
+    """One rule's result, of one shard or of a whole run.
+
+    cases: how many were judged; seconds: how long the shard took that the rule shared with others
+    """
+
+    rule: str
+    verdict: Verdict
+    reason: str = ""
+    cases: int = 0
+    witnesses: tuple[Witness, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "witnesses": [asdict(witness) for witness in self.witnesses]}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> RuleResult:
+        witnesses = tuple(Witness(**witness) for witness in data["witnesses"])
+        return cls(**{**data, "witnesses": witnesses})
+
+
+@dataclass(frozen=True)
+class Report:
+    """A whole run: what ran, and one result a rule in catalogue order.
+
+    about: words about the run (version, subject, kernel, profile, seed …), in the order to print
+    """
+
+    about: dict[str, str]
+    results: tuple[RuleResult, ...] = ()
+    seconds: float = 0.0
+    notes: tuple[str, ...] = field(default=())
+
+
+def together(rule: str, results: Sequence[RuleResult]) -> RuleResult:
+    """The results of a rule's shards and families as one."""
+    verdict = next(each for each in WORST_FIRST if any(result.verdict == each for result in results))
+    told = [result for result in results if result.verdict == verdict]
+    reasons = list(dict.fromkeys(result.reason for result in told if result.reason))
+    witnesses = {witness.id: witness for result in told for witness in result.witnesses}
+    cases = sum(result.cases for result in results)
+    return RuleResult(rule, verdict, "; ".join(reasons), cases, tuple(witnesses.values()))
+
+
+def exit_status(results: Iterable[RuleResult]) -> int:
+    """1 where a rule fails, else 3 where one is in error, else 4 where one is unverified, else 0."""
+    verdicts = {result.verdict for result in results}
+    return 1 if "fail" in verdicts else 3 if "error" in verdicts else 4 if "unverified" in verdicts else 0
+
+
+def summary(results: Sequence[RuleResult]) -> str:
+    """``41 of 44 applicable rules pass, 3 unverified; 21 n/a``: every denominator shown."""
+    count = {verdict: sum(result.verdict == verdict for result in results) for verdict in WORST_FIRST}
+    applicable = len(results) - count["n/a"]
+    rest = [f"{number} {verdict}" for verdict, number in count.items() if number and verdict not in ("pass", "n/a")]
+    head = ", ".join([f"{count['pass']} of {applicable} applicable rules pass", *rest])
+    return f"{head}; {count['n/a']} n/a"

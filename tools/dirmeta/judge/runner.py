@@ -1,0 +1,134 @@
+"""One shard of a family: draw, observe, judge, and hand what looks wrong to be confirmed."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dirmeta.generate.features import features
+from dirmeta.generate.packing import pack, packable
+from dirmeta.judge.bench import Bench
+from dirmeta.judge.confirm import witness
+from dirmeta.judge.draw import Batch, Enough, feed
+from dirmeta.judge.experiments import observe
+from dirmeta.judge.family import Family, seed_of
+from dirmeta.judge.packs import split
+from dirmeta.judge.results import RuleResult, Verdict
+from dirmeta.labs.base import LabError
+from dirmeta.model.stack import Case
+from dirmeta.rules.catalogue import catalogue
+from dirmeta.rules.registry import Check, Trial
+
+SUSPECTS = 2 * 16
+"""Cases of a rule kept to be looked at again: a failing pack makes suspects of all its cases."""
+
+
+@dataclass
+class Tally:
+    """What a shard has seen so far.
+
+    met       feature of cases → how many had it
+    suspects  rule → cases in which it looked broken, with the pack they were in
+    watched   open rule → what happened, counted
+    """
+
+    cases: int = 0
+    met: Counter[str] = field(default_factory=Counter)
+    suspects: dict[str, list[tuple[Case, Case]]] = field(default_factory=dict)
+    watched: dict[str, Counter[str]] = field(default_factory=dict)
+
+
+def run_shard(family: Family, name: str, shard: int, rules: Sequence[str], bench: Bench) -> dict[str, RuleResult]:
+    """Judge one shard's cases by the given rules of the family; rule → result."""
+    limits = bench.lab.limits
+    limits = limits._replace(namespaces=tuple(each for each in limits.namespaces if each in family.namespaces))
+    if not limits.namespaces:
+        needed = " or ".join(family.namespaces)
+        return {rule: RuleResult(rule, "unverified", f"{needed}.* xattrs can not be written here") for rule in rules}
+    tally = Tally()
+    checks = [family.check(rule) for rule in rules]
+    number = seed_of(name, shard, bench.seed)
+    batches = -(-bench.cases(family) // family.pack)
+    try:
+        drawn = family.draws(limits, family.pack)
+        feed(drawn, batches, number, lambda batch: _judge_batch(batch, family, checks, bench, tally))
+        return {check.rule: _result(check, family, bench, tally) for check in checks}
+    except LabError as lost:
+        return {rule: RuleResult(rule, "error", str(lost), tally.cases) for rule in rules}
+
+
+def _judge_batch(
+    batch: Batch, family: Family, checks: Sequence[Check], bench: Bench, tally: Tally
+) -> None:
+    if bench.spent():
+        raise Enough
+    for together in _groups([bench.adapted(case) for case in batch], family):
+        packed = pack(together) if len(together) > 1 else together[0]
+        seen = observe(family.does, packed, bench.conditions, bench.lab)
+        seens = split(seen, len(together), [len(case.stack) for case in together]) if len(together) > 1 else [seen]
+        for case, each in zip(together, seens, strict=True):
+            _judge_case(Trial(case, each, bench.terms), packed, checks, tally)
+    if checks and all(check.rule in tally.suspects for check in checks):
+        raise Enough
+
+
+def _groups(batch: Sequence[Case], family: Family) -> list[list[Case]]:
+    """The cases that can share an experiment, together; the others alone."""
+    if family.pack == 1:
+        return [[case] for case in batch]
+    by_setup: dict[Any, list[Case]] = {}
+    alone = []
+    for case in batch:
+        if packable(case):
+            by_setup.setdefault(case.setup, []).append(case)
+        else:
+            alone.append([case])
+    return [*by_setup.values(), *alone]
+
+
+def _judge_case(trial: Trial, packed: Case, checks: Sequence[Check], tally: Tally) -> None:
+    tally.cases += 1
+    tally.met.update(features(trial.case))
+    for check in checks:
+        if check.watch is not None:
+            tally.watched.setdefault(check.rule, Counter()).update(check.watch(trial))
+        elif check.judge is not None and next(check.judge(trial), None) is not None:
+            suspects = tally.suspects.setdefault(check.rule, [])
+            if len(suspects) < SUSPECTS:
+                suspects.append((trial.case, packed))
+
+
+def _result(check: Check, family: Family, bench: Bench, tally: Tally) -> RuleResult:
+    """The verdict on a rule, once all cases of the shard are drawn."""
+    rule = catalogue()[check.rule]
+    if check.watch is not None:
+        return _observed(check, tally)
+    if suspects := tally.suspects.get(check.rule):
+        shown = witness(check, family, suspects, bench)
+        verdict: Verdict = "noted" if rule.status == "s" and not bench.strict else "fail"
+        return RuleResult(check.rule, verdict, shown.saw, tally.cases, (shown,))
+    if missing := _unmet(check, tally):
+        return RuleResult(check.rule, "unverified", missing, tally.cases)
+    return RuleResult(check.rule, "pass", "", tally.cases)
+
+
+def _observed(check: Check, tally: Tally) -> RuleResult:
+    counted = tally.watched.get(check.rule, Counter())
+    if not counted:
+        return RuleResult(check.rule, "unverified", "its situation was never met", tally.cases)
+    total = sum(counted.values())
+    words = "; ".join(f"{what} ({number} of {total})" for what, number in counted.most_common())
+    return RuleResult(check.rule, "observed", words, tally.cases)
+
+
+def _unmet(check: Check, tally: Tally) -> str:
+    """Which precondition of the rule was met too seldom, in words; or nothing."""
+    for feature, share in check.needs.items():
+        if tally.met[feature] < max(1.0, share * tally.cases):
+            return f"{feature!r} in {tally.met[feature]} of {tally.cases} cases; {share:.0%} are needed"
+    return "" if tally.cases else "no case was drawn"
+
+

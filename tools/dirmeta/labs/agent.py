@@ -1,0 +1,136 @@
+"""The host lab's inside: keeps the subject and the scratch space, and runs jobs."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import os
+import resource
+from collections.abc import Sequence
+from typing import Final, NamedTuple, Protocol
+
+from dirmeta.labs import mounts
+from dirmeta.labs.directory import ScratchError, require_xattrs
+from dirmeta.labs.kmsg import KernelLog
+from dirmeta.labs.probe import probe
+from dirmeta.labs.scratch import Places
+from dirmeta.model.limits import Limits
+from dirmeta.model.overlayfs import Namespace
+from dirmeta.observe.executor import Executor
+from dirmeta.observe.steps import Job, Result, Unpack, Unpacked
+from dirmeta.sandbox import credentials, serve, syscalls
+
+_GARBAGE: Final = 200_000
+"""Objects between collections: trees are many objects and no cycles."""
+
+
+class Unpacks(Protocol):
+    """The part of a subject that the lab calls."""
+
+    def unpack(
+        self, layer: bytes, dest: str, *, namespace: Namespace, delegate: bool, umask: int, work: str
+    ) -> Unpacked: ...
+
+
+class Welcome(NamedTuple):
+    """What an agent says of its host once it has started."""
+
+    limits: Limits
+    claims_feature: bool
+    kernel: str
+    log_readable: bool
+
+
+class Calls:
+    """The system calls an executor asks for."""
+
+    statx = staticmethod(syscalls.statx)
+    handle = staticmethod(syscalls.handle)
+    entries = staticmethod(syscalls.entries)
+    access = staticmethod(syscalls.access)
+    become = staticmethod(credentials.become)
+
+
+class Agent:
+    """One lab's state inside its private world."""
+
+    def __init__(self, subject: Unpacks | None, backing: str, directory: str) -> None:
+        self._subject = subject
+        log = KernelLog()
+        self._places = Places(serve.scratch(), log, directory)
+        atexit.register(self._places.close)
+        self._executor = Executor(self._places, self._unpack, Calls())
+        self.welcome = self._look_around(backing, directory, log)
+
+    def run(self, jobs: Sequence[Job]) -> list[list[Result]]:
+        return [self._executor.run(job) for job in jobs]
+
+    def _look_around(self, backing: str, directory: str, log: KernelLog) -> Welcome:
+        if directory:
+            wanted = ["user.dirmeta", "trusted.dirmeta"] if _privileged() else ["user.dirmeta"]
+            require_xattrs(directory, self._places.claimed, wanted)
+        for kind in self._preferred(backing, directory):
+            limits, claims = self._probe(kind)
+            if limits.namespaces and (limits.trusted or not _privileged()):
+                return Welcome(limits, claims, os.uname().release, log.readable)
+        raise ScratchError(
+            "no scratch space here holds overlayfs's xattrs on this kernel; give a directory on ext4, xfs or "
+            "btrfs (--scratch DIR)"
+        )
+
+    def _preferred(self, backing: str, directory: str) -> list[str]:
+        """Kinds of scratch directory to try as the default one."""
+        if directory:
+            return ["directory"]
+        if backing not in self._places.kinds:
+            known = ", ".join(self._places.kinds)
+            raise ScratchError(f"scratch space on {backing} can not be had here; there is {known}")
+        return list(self._places.kinds) if backing == "tmpfs" else [backing]
+
+    def _probe(self, kind: str) -> tuple[Limits, bool]:
+        backings = (kind, *(other for other in self._places.kinds if other != kind))
+        with self._places(kind) as scratch:
+            os.chdir(scratch.path)
+            try:
+                return probe(backings), mounts.accepts_feature()
+            finally:
+                os.chdir("/")
+
+    def _unpack(self, step: Unpack, dest: str, work: str) -> Unpacked:
+        if self._subject is None:
+            raise ValueError("a lab without a subject was asked to unpack")
+        before = os.umask(step.umask)
+        try:
+            return self._subject.unpack(
+                step.layer, dest,
+                namespace=step.namespace, delegate=step.delegate, umask=step.umask, work=work,
+            )  # fmt: skip
+        finally:
+            os.umask(before)
+
+
+def _privileged() -> bool:
+    """Whether all ids are mapped, so that trusted.* xattrs are to be expected."""
+    with open("/proc/self/uid_map", encoding="ascii") as file:
+        return int(file.read().split()[2]) > 1
+
+
+_agent: Agent | None = None
+
+
+def start(subject: Unpacks | None, backing: str, directory: str) -> Welcome:
+    """Called first, and once. Raises ScratchError."""
+    global _agent  # noqa: PLW0603  the state of this process
+    gc.set_threshold(_GARBAGE)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    os.umask(0)
+    _agent = Agent(subject, backing, directory)
+    return _agent.welcome
+
+
+def run(jobs: Sequence[Job]) -> list[list[Result]]:
+    """The results of each job, one a step; see `Executor.run`."""
+    if _agent is None:
+        raise RuntimeError("the agent was asked to run before it was started")
+    return _agent.run(jobs)

@@ -1,0 +1,33 @@
+"""What every lab is: a place where jobs are done on some kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from dirmeta.model.limits import Limits
+from dirmeta.observe.steps import Job, Result
+
+
+class LabError(RuntimeError):
+    """A lab that can not be had or is lost: one line that names the obstacle and the remedy."""
+
+
+class Lab(Protocol):
+    """A place where layers are unpacked and mounted.
+
+    kernel          release of its kernel
+    claims_feature  whether that kernel accepts the mount option dirmeta_delegate
+    log_readable    whether jobs may ask for its log
+    """
+
+    kernel: str
+    claims_feature: bool
+    log_readable: bool
+    limits: Limits
+
+    def run(self, jobs: Sequence[Job]) -> list[list[Result]]:
+        """One list of results a job; the last is a `Failure` where a step could not be done."""
+        ...
+
+    def close(self) -> None: ...

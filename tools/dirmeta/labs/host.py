@@ -1,0 +1,76 @@
+"""The host as a lab: jobs run in a private world on the kernel that is running."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Final
+
+from dirmeta.labs import agent
+from dirmeta.labs.base import LabError
+from dirmeta.observe.steps import Job, Result
+from dirmeta.sandbox.worker import START_TIMEOUT, Worker, WorkerError
+
+JOB_TIMEOUT: Final = 120.0
+"""Seconds for all jobs of one call."""
+
+
+class HostLab:
+    """Runs from when it is made until `close`; see `labs.base.Lab` for what it tells.
+
+    subject    what unpacks; None for a lab that only lays out and mounts
+    backing    the default kind of scratch directory; tmpfs gives way to what can hold the xattrs
+    directory  scratch space of the user's, which then is the default kind
+    Raises LabError, whose cause has the traceback from inside as `details`. After a LabError or an
+    interrupt the next `run` starts it anew.
+    """
+
+    def __init__(
+        self, subject: agent.Unpacks | None = None, *, backing: str = "tmpfs", directory: str | None = None
+    ) -> None:
+        self._subject = subject
+        self._backing = backing
+        self._directory = os.path.realpath(directory) if directory else ""
+        self._worker = self._started()
+
+    def _started(self) -> Worker:
+        if self._directory and not os.path.isdir(self._directory):
+            raise LabError(f"{self._directory}: no such directory; give one that exists")
+        try:
+            worker = Worker(writable=[self._directory] if self._directory else [])
+        except WorkerError as error:
+            raise LabError(str(error)) from error
+        try:
+            welcome = worker.call_within(
+                START_TIMEOUT, agent.start, self._subject, self._backing, self._directory
+            )
+        except WorkerError as error:
+            worker.close()
+            raise LabError(str(error)) from error
+        self.limits, self.claims_feature, self.kernel, self.log_readable = welcome
+        return worker
+
+    def run(self, jobs: Sequence[Job], timeout: float = JOB_TIMEOUT) -> list[list[Result]]:
+        """The results of each job, one a step, a `Failure` last where a step could not be done.
+
+        timeout  seconds for all jobs together. Raises LabError.
+        """
+        if not self._worker.alive:
+            self._worker = self._started()
+        try:
+            return self._worker.call_within(timeout, agent.run, tuple(jobs))
+        except WorkerError as error:
+            raise LabError(str(error)) from error
+
+    def close(self) -> None:
+        """End it; everything inside is gone when this returns."""
+        self._worker.close()
+
+    def __enter__(self) -> HostLab:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

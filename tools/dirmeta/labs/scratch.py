@@ -1,0 +1,119 @@
+"""Scratch directories of the host lab: a tmpfs, a place on ext4, a place in a directory of the user's."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
+from typing import Final
+
+from dirmeta.labs import ext4, mounts
+from dirmeta.labs.directory import Claim
+from dirmeta.labs.idmap import idmapped
+from dirmeta.labs.kmsg import KernelLog
+from dirmeta.observe.steps import IdMap, Mount
+from dirmeta.sandbox import namespace, syscalls
+
+_TMPFS: Final = "mode=0755,size=256m,nr_inodes=262144"
+"""A program that fills the disk stops here, and so does one that makes names without end."""
+
+
+class HostScratch:
+    """A directory that is a mount point, so that all mounts in it go with it."""
+
+    def __init__(self, path: str, log: KernelLog) -> None:
+        self.path = path
+        self._log = log
+
+    def overlay(self, step: Mount, /) -> None:
+        mounts.overlay(step)
+
+    def idmapped(self, step: IdMap, /) -> None:
+        idmapped(step)
+
+    def unmount(self, at: str, /) -> None:
+        namespace.assert_private()
+        syscalls.umount(at)
+
+    def log(self) -> list[str] | None:
+        return self._log.lines()
+
+
+class Places:
+    """Makes scratch directories of each kind, one at a time.
+
+    home       a directory of this private world alone
+    directory  one of the user's, or "" for none
+    Raises ScratchError where `directory` is unfit.
+    """
+
+    def __init__(self, home: str, log: KernelLog, directory: str = "") -> None:
+        self._home = home
+        self._log = log
+        self._claim = Claim(directory) if directory else None
+        self._made = 0
+        self._kinds: dict[str, Callable[[], AbstractContextManager[str]]] = {"tmpfs": self._on_tmpfs}
+        if ext4.available():
+            self._kinds["ext4"] = lambda: self._below(self._ext4)
+        if self._claim:
+            claimed = self._claim.path
+            self._kinds["directory"] = lambda: self._below(claimed)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What can be asked for, as far as that can be told without doing it."""
+        return tuple(self._kinds)
+
+    @property
+    def claimed(self) -> str:
+        """Our part of the user's directory; "" without one."""
+        return self._claim.path if self._claim else ""
+
+    @contextmanager
+    def __call__(self, backing: str, /) -> Iterator[HostScratch]:
+        if backing not in self._kinds:
+            raise OSError(errno.EOPNOTSUPP, f"this lab has no scratch directory of kind {backing!r}")
+        namespace.assert_private()
+        with self._kinds[backing]() as path:
+            self._log.begin()
+            yield HostScratch(path, self._log)
+
+    def close(self) -> None:
+        if self._claim:
+            self._claim.release()
+
+    @contextmanager
+    def _on_tmpfs(self) -> Iterator[str]:
+        path = f"{self._home}/tmpfs"
+        os.makedirs(path, exist_ok=True)
+        syscalls.mount("scratch", path, "tmpfs", syscalls.MS_NOSUID, _TMPFS)
+        try:
+            yield path
+        finally:
+            syscalls.umount(path, syscalls.MNT_DETACH)
+
+    @contextmanager
+    def _below(self, directory: str) -> Iterator[str]:
+        self._made += 1
+        path = f"{directory}/{self._made}"
+        os.mkdir(path)
+        os.chmod(path, 0o755)
+        try:
+            syscalls.mount(path, path, None, syscalls.MS_BIND)
+            try:
+                yield path
+            finally:
+                syscalls.umount(path, syscalls.MNT_DETACH)
+        finally:
+            shutil.rmtree(path)
+
+    @cached_property
+    def _ext4(self) -> str:
+        """Where the one ext4 file system of this lab is mounted."""
+        path = f"{self._home}/ext4"
+        os.makedirs(path, exist_ok=True)
+        ext4.mount_image(f"{self._home}/dirmeta-{os.urandom(6).hex()}.img", path)
+        return path

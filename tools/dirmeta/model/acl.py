@@ -1,0 +1,112 @@
+"""POSIX ACLs: the text people write, and the binary value Linux keeps in ``system.posix_acl_*``.
+
+The text is the short form of acl(5), ``u::rwx,u:7:r-x,g::r-x,m::r-x,o::r-x``; ids are numbers.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+VERSION: Final = 2
+_HEADER: Final = struct.Struct("<I")
+_ENTRY: Final = struct.Struct("<HHI")
+_NO_ID: Final = 0xFFFFFFFF
+
+# Tag values of linux/posix_acl.h, in the order the kernel insists on.
+_TAGS: Final = {"u:": 0x01, "u": 0x02, "g:": 0x04, "g": 0x08, "m:": 0x10, "o:": 0x20}
+_LETTERS: Final = {value: key for key, value in _TAGS.items()}
+_LONG: Final = {"user": "u", "group": "g", "mask": "m", "other": "o"}
+
+
+class AclError(ValueError):
+    """A text or value that is no POSIX ACL."""
+
+
+class Permission(NamedTuple):
+    """One line of an ACL. `ident` is -1 where the tag takes no id; `bits` are rwx as 0-7."""
+
+    tag: int
+    ident: int
+    bits: int
+
+
+def parse(text: str) -> bytes:
+    """The xattr value of an ACL given as text, long or short form, commas or newlines."""
+    return pack(_permission(line) for line in text.replace("\n", ",").split(",") if line.strip())
+
+
+def _permission(line: str) -> Permission:
+    fields = line.split("#")[0].strip().split(":")
+    if len(fields) == 2:  # "m::rwx" is also written "mask:rwx"
+        fields.insert(1, "")
+    if len(fields) < 3:
+        raise AclError(f"{line!r} is not an ACL line like u:7:r-x")
+    who, ident, perms = fields[0], fields[1], fields[2]
+    if len(fields) > 3 and fields[3].isdigit():  # star writes user:name:rwx:uid
+        ident = fields[3]
+    who = _LONG.get(who, who)
+    tag = _TAGS.get(who if ident else who + ":")
+    if tag is None or not _is_id(ident) or len(perms) != 3 or not all(map(_fits, perms, "rwx")):
+        raise AclError(f"{line!r} is not an ACL line like u:7:r-x")
+    bits = sum(4 >> i for i, letter in enumerate(perms) if letter != "-")
+    return Permission(tag, int(ident) if ident else -1, bits)
+
+
+def _is_id(text: str) -> bool:
+    return not text or (text.isascii() and text.isdigit() and int(text) < _NO_ID)
+
+
+def _fits(letter: str, wanted: str) -> bool:
+    return letter in (wanted, "-")
+
+
+def pack(permissions: Iterable[Permission]) -> bytes:
+    """The xattr value of an ACL, its lines in the order the kernel insists on."""
+    lines = sorted(permissions)
+    return _HEADER.pack(VERSION) + b"".join(
+        _ENTRY.pack(tag, bits, _NO_ID if ident < 0 else ident) for tag, ident, bits in lines
+    )
+
+
+def unpack(value: bytes) -> tuple[Permission, ...]:
+    """The lines of an xattr value."""
+    if len(value) < 4 or (len(value) - 4) % 8 or _HEADER.unpack_from(value)[0] != VERSION:
+        raise AclError(f"{value!r} is not the value of a POSIX ACL xattr")
+    lines = tuple(
+        Permission(tag, -1 if ident == _NO_ID else ident, bits)
+        for tag, bits, ident in _ENTRY.iter_unpack(value[4:])
+    )
+    if any(line.tag not in _LETTERS or line.bits > 7 for line in lines):
+        raise AclError(f"{value!r} is not the value of a POSIX ACL xattr")
+    return lines
+
+
+def text(value: bytes) -> str:
+    """The short text form of an xattr value."""
+    return ",".join(
+        f"{_LETTERS[tag].rstrip(':')}:{'' if ident < 0 else ident}:{_rwx(bits)}"
+        for tag, ident, bits in unpack(value)
+    )
+
+
+def _rwx(bits: int) -> str:
+    return "".join(letter if bits & (4 >> i) else "-" for i, letter in enumerate("rwx"))
+
+
+def mode_bits(value: bytes) -> int:
+    """The nine permission bits of a file with this access ACL: owner, mask (or group), other."""
+    bits = {tag: bits for tag, ident, bits in unpack(value) if ident < 0}
+    group = bits.get(_TAGS["m:"], bits.get(_TAGS["g:"], 0))
+    return bits.get(_TAGS["u:"], 0) << 6 | group << 3 | bits.get(_TAGS["o:"], 0)
+
+
+def with_mode(value: bytes, mode: int) -> bytes:
+    """The same ACL on a file of that mode: chmod writes owner, mask (or group) and other."""
+    lines = unpack(value)
+    group = _TAGS["m:"] if any(line.tag == _TAGS["m:"] for line in lines) else _TAGS["g:"]
+    shift = {_TAGS["u:"]: 6, group: 3, _TAGS["o:"]: 0}
+    return pack(
+        line._replace(bits=mode >> shift[line.tag] & 7) if line.tag in shift else line for line in lines
+    )

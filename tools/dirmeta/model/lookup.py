@@ -1,0 +1,175 @@
+"""Overlayfs's look-up, over diff directories held in memory.
+
+Follows fs/overlayfs/namei.c (`ovl_lookup`): names are looked for layer by layer from the top; a
+whiteout or a non-directory ends the search and is left out, an opaque directory ends it and counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import chain
+
+from dirmeta.model import overlayfs, paths
+from dirmeta.model.oracle import Place, View, is_marked, source
+from dirmeta.model.overlayfs import Namespace
+from dirmeta.model.semantics import Policies
+from dirmeta.model.tree import Node, Tree, children, link_groups
+
+
+class Merger:
+    """One merge: holds the layers, topmost first, while the view is put together.
+
+    `choose`, `is_marked`, `compose` and `visible` are each one rule; a miniature mount breaks one of them.
+    """
+
+    def __init__(
+        self,
+        diffs: Sequence[Mapping[str, Node]],
+        *,
+        delegate: bool,
+        namespace: Namespace,
+        policies: Policies,
+    ) -> None:
+        self.layers = list(reversed(diffs))
+        self.names = [children(tree) for tree in self.layers]
+        self.delegate = delegate
+        self.namespace = namespace
+        self.policies = policies
+        self.prefix = overlayfs.PREFIX[namespace]
+        self.opaque = self.prefix + overlayfs.OPAQUE
+        self.redirect = self.prefix + overlayfs.REDIRECT
+        self.xwhiteout = self.prefix + overlayfs.XWHITEOUT
+        self.roots = [Place(index, paths.ROOT) for index in range(len(self.layers))]
+        self.shown = View({}, {}, {})
+        self.links: dict[str, object] = {}
+
+    def view(self) -> View:
+        self._show_directory(paths.ROOT, self.roots, (), self._delegates_root())
+        queue = [(paths.ROOT, self.roots)]
+        while queue:
+            directory, places = queue.pop()
+            names = set(chain.from_iterable(self.names[i].get(path, ()) for i, path in places))
+            for name in names:
+                path = paths.join(directory, name)
+                found, beyond, other = self.look_up(name, places)
+                if found:
+                    self._show_directory(path, found, beyond, self.delegate)
+                    queue.append((path, found))
+                elif other:
+                    self._show_other(path, other)
+        if self.links:
+            link_groups(self.shown.tree, self.links)
+        return self.shown
+
+    def _delegates_root(self) -> bool:
+        return self.delegate and self.policies.root == "delegate"
+
+    def look_up(
+        self, name: str, stack: Sequence[Place]
+    ) -> tuple[list[Place], list[Place], Place | None]:
+        """The directories that merge under a name; those that only an opaque one hides (for
+        opaque_barrier=pass); or the place of a non-directory."""
+        found: list[Place] = []
+        beyond: list[Place] = []
+        stopped = False
+        position, sought = 0, name
+        while position < len(stack):
+            place = stack[position]
+            position += 1
+            path = paths.join(place.path, sought)
+            node, blocked = self._reach(place.layer, place.path, sought)
+            if blocked:
+                break
+            if node is None:
+                continue
+            if self._is_whiteout(node):
+                break
+            if node.kind != "directory":
+                return found, beyond, None if found else Place(place.layer, path)
+            (beyond if stopped else found).append(Place(place.layer, path))
+            if node.xattrs:
+                if node.xattr(self.opaque) == overlayfs.YES:
+                    if self.policies.opaque_barrier == "stop":
+                        break
+                    stopped = True
+                redirect = node.xattr(self.redirect)
+                if redirect is not None and not stopped:
+                    sought = redirect.decode("utf-8", "surrogateescape")
+                    if sought.startswith("/"):
+                        # Absolute: looked for from the roots of the layers below, whatever cut the parent off.
+                        stack, position, sought = self.roots, place.layer + 1, sought.strip("/")
+        return found, beyond, None
+
+    def _reach(self, layer: int, base: str, sought: str) -> tuple[Node | None, bool]:
+        """The node at a path below `base` in one layer, and whether a component of the path ends
+        the search there (a whiteout, a non-directory or an opaque directory in between)."""
+        tree = self.layers[layer]
+        if "/" in sought:
+            for up in reversed(paths.ancestors(sought)):
+                node = tree.get(paths.join(base, up))
+                if node is None:
+                    return None, False
+                if node.kind != "directory" or node.xattr(self.opaque) == overlayfs.YES:
+                    return tree.get(paths.join(base, sought)), node.kind != "directory"
+        return tree.get(paths.join(base, sought)), False
+
+    def _is_whiteout(self, node: Node) -> bool:
+        if node.kind == "char":
+            return node.device == (0, 0)
+        return node.kind == "file" and not node.content and node.xattr(self.xwhiteout) is not None
+
+    def _show_directory(
+        self, path: str, places: Sequence[Place], beyond: Sequence[Place], delegate: bool
+    ) -> None:
+        chosen = self.choose(path, [*places, *beyond] if beyond else places) if delegate else places[0]
+        self.shown.contributors[path] = tuple(places)
+        self.shown.source[path] = chosen
+        self.shown.tree[path] = self.compose(chosen, places[0])
+
+    def choose(self, path: str, places: Sequence[Place]) -> Place:
+        """The directory whose metadata shows at `path`, out of those that are there, topmost first."""
+        return source(places, [self.is_marked(place) for place in places], self.policies)
+
+    def is_marked(self, place: Place) -> bool:
+        return is_marked(self.node(place), self.namespace, self.policies)
+
+    def compose(self, chosen: Place, topmost: Place) -> Node:
+        """What shows of a directory: the source's metadata and, as policy has it, xattrs."""
+        node = self.visible(self.node(chosen))
+        if chosen != topmost and self.policies.xattr_source == "topmost":
+            top = self.visible(self.node(topmost))
+            node = node._replace(xattrs=_acls_of(node) + _without_acls(top))
+        return node
+
+    def _show_other(self, path: str, place: Place) -> None:
+        node = self.visible(self.node(place))
+        if node.link:
+            self.links[path] = (place.layer, node.link)
+            node = node._replace(link="")
+        self.shown.tree[path] = node
+
+    def node(self, place: Place) -> Node:
+        """What a layer has at a place."""
+        return self.layers[place.layer][place.path]
+
+    def visible(self, node: Node) -> Node:
+        """A node without the xattrs that overlayfs keeps to itself; escaped ones unescaped."""
+        if not node.xattrs or not any(name.startswith(self.prefix) for name, _ in node.xattrs):
+            return node
+        escaped = self.prefix + "overlay."
+        xattrs = sorted(
+            (self.prefix + name[len(escaped) :] if name.startswith(escaped) else name, value)
+            for name, value in node.xattrs
+            if name.startswith(escaped) or not name.startswith(self.prefix)
+        )
+        return node._replace(xattrs=tuple(xattrs))
+
+
+def _acls_of(node: Node) -> tuple[tuple[str, bytes], ...]:
+    return tuple(pair for pair in node.xattrs if pair[0] in overlayfs.ACLS)
+
+
+def _without_acls(node: Node) -> tuple[tuple[str, bytes], ...]:
+    return tuple(pair for pair in node.xattrs if pair[0] not in overlayfs.ACLS)
+
+

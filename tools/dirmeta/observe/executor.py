@@ -1,0 +1,123 @@
+"""Doing the steps of a job in this process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from dirmeta.observe import steps
+from dirmeta.observe.forks import Fork
+from dirmeta.observe.kernel import Kernel, Scratch, ScratchFactory, Unpacker
+from dirmeta.observe.layout import lay_out
+from dirmeta.observe.looks import agree, identify
+from dirmeta.observe.operate import Actors
+from dirmeta.observe.steps import Failure, Job, Result, Step, Unpack, Unpacked
+from dirmeta.observe.walk import ObservationError, answered_by_lsm, running_lsms, walk
+
+_AWAY: Final = "/"
+"""The working directory between jobs, so that no scratch directory is in use."""
+_WORK: Final = "unpack."
+"""Prefix of the directory that an unpacker works in, beside the one it is for."""
+
+
+class Executor:
+    """Does jobs, one after another. Changes the working directory and the umask of the process.
+
+    scratch  makes scratch directories, which take their mounts with them when they go
+    unpack   what the steps Unpack and UnpackTogether run
+    """
+
+    def __init__(self, scratch: ScratchFactory, unpack: Unpacker, kernel: Kernel) -> None:
+        self._scratch = scratch
+        self._unpack = unpack
+        self._kernel = kernel
+        self._ignored = answered_by_lsm(running_lsms())
+
+    def run(self, job: Job) -> list[Result]:
+        """One result a step; where a step can not be done, its `Failure` is the last one."""
+        os.umask(0)
+        try:
+            with self._scratch(job.backing) as scratch:
+                return self._run_in(scratch, job.steps)
+        except OSError as error:
+            return [_failure(error)]
+
+    def _run_in(self, scratch: Scratch, todo: Sequence[Step]) -> list[Result]:
+        results: list[Result] = []
+        session = _Session(scratch, self._unpack, self._kernel, self._ignored)
+        os.chdir(scratch.path)
+        try:
+            for step in todo:
+                results.append(session.do(step))
+        except (OSError, ObservationError) as error:
+            results.append(_failure(error))
+        finally:
+            session.close()
+            os.chdir(_AWAY)
+        return results
+
+
+def _failure(error: OSError | ObservationError) -> Failure:
+    if isinstance(error, ObservationError):
+        return Failure(error.errno, str(error))
+    where = f": {error.filename}" if error.filename else ""
+    return Failure(error.errno or 0, f"{error.strerror or error}{where}")
+
+
+def _as_it_is() -> None:
+    """A fork that needs no preparation."""
+
+
+class _Session:
+    """The steps of one job, in its scratch directory."""
+
+    def __init__(
+        self, scratch: Scratch, unpack: Unpacker, kernel: Kernel, ignored: frozenset[str]
+    ) -> None:
+        self._scratch = scratch
+        self._unpacker = unpack
+        self._actors = Actors(kernel)
+        self._do: dict[type, Callable[[Any], Result]] = {
+            steps.Layout: lambda step: lay_out(step.tree, step.at),
+            steps.Unpack: self._unpack,
+            steps.UnpackTogether: self._unpack_together,
+            steps.Mount: scratch.overlay,
+            steps.Unmount: lambda step: scratch.unmount(step.at),
+            steps.Walk: lambda step: walk(step.at, ignored),
+            steps.Agree: lambda step: agree(step.at, kernel),
+            steps.Identify: lambda step: identify(step.at, kernel),
+            steps.Operate: self._actors.do,
+            steps.IdMap: scratch.idmapped,
+            steps.Log: lambda _: scratch.log(),
+        }
+
+    def do(self, step: Step) -> Result:
+        return self._do[type(step)](step)
+
+    def close(self) -> None:
+        self._actors.close()
+
+    def _unpack(self, step: Unpack) -> Unpacked:
+        """Unpack into a directory that stands alone with the canary, then move it to its name."""
+        work = f"{self._scratch.path}/{_WORK}{step.at}"
+        dest = f"{work}/dest"
+        os.mkdir(work)
+        os.mkdir(dest)
+        ended = self._unpacker(step, dest, work)
+        if not os.path.lexists(dest):  # an unpacker that took its own destination away
+            os.mkdir(dest)
+        os.rename(dest, f"{self._scratch.path}/{step.at}")
+        return ended
+
+    def _unpack_together(self, step: steps.UnpackTogether) -> tuple[Unpacked, ...]:
+        forks: list[Fork[Unpack, Unpacked]] = []
+        try:
+            for _ in step.unpacks:
+                forks.append(Fork(_as_it_is, self._unpack))
+            for fork, unpack in zip(forks, step.unpacks, strict=True):
+                fork.ask(unpack)
+            return tuple(fork.answer() for fork in forks)
+        finally:
+            for fork in forks:
+                fork.close()

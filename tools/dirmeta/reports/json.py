@@ -1,0 +1,39 @@
+"""Results as JSON: everything that the terminal shows, and each witness as a case."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from dirmeta.judge.results import Report, exit_status, summary
+from dirmeta.rules.catalogue import STATUS, catalogue
+
+VERSION = 1
+
+
+def report_json(report: Report) -> str:
+    return json.dumps(report_data(report), indent=2, ensure_ascii=True) + "\n"
+
+
+def report_data(report: Report) -> dict[str, Any]:
+    """The report as plain data.
+
+    ``dirmeta-report`` is the version of this form; ``rules`` holds one object a rule, in catalogue order.
+    """
+    return {
+        "dirmeta-report": VERSION,
+        "about": report.about,
+        "summary": summary(report.results),
+        "exit": exit_status(report.results),
+        "seconds": round(report.seconds, 3),
+        "notes": list(report.notes),
+        "rules": [
+            {
+                "id": result.rule,
+                "status": STATUS[catalogue()[result.rule].status],
+                "title": catalogue()[result.rule].title,
+                **{key: value for key, value in result.to_json().items() if key != "rule"},
+            }
+            for result in report.results
+        ],
+    }

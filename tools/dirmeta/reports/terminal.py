@@ -1,0 +1,57 @@
+"""Results on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dirmeta.judge.results import Report, RuleResult, Witness, summary
+from dirmeta.rules.catalogue import catalogue
+
+INDENT = "      "
+
+
+def failure_text(result: RuleResult) -> str:
+    """A failure, in the order a person asks: what rule, which layers, where, wanted, seen, whose, again."""
+    head = f"{result.verdict.upper():<6}{result.rule}  {catalogue()[result.rule].title}"
+    if not result.witnesses:
+        return f"{head}\n{INDENT}{result.reason}"
+    return "\n\n".join([f"{head}\n{_witness(witness)}" for witness in result.witnesses[:1]])
+
+
+def _witness(witness: Witness) -> str:
+    lines = [f"{INDENT}{line}".rstrip() for line in witness.listing.splitlines()]
+    lines += [
+        f"at    {witness.where}",
+        f"want  {witness.want}",
+        f"saw   {witness.saw}",
+        f"blame {witness.blame}",
+        f"again {witness.again}    (--keep DIR leaves tars, diff directories and the mount command)",
+    ]
+    return "\n".join(lines)
+
+
+def report_text(report: Report) -> str:
+    """The whole report: what ran, a line a rule, failures in full, the sum."""
+    return "\n".join(_lines(report))
+
+
+def _lines(report: Report) -> Iterator[str]:
+    for name, words in report.about.items():
+        yield f"{name:<9} {words}"
+    yield ""
+    yield from (rule_line(result) for result in report.results)
+    for result in report.results:
+        if result.verdict in ("fail", "error") and result.witnesses:
+            yield ""
+            yield failure_text(result)
+    yield ""
+    yield from report.notes
+    yield f"{summary(report.results)}    ({report.seconds:.1f} s)"
+
+
+def rule_line(result: RuleResult) -> str:
+    """One rule, its verdict and the reason for it."""
+    rule = catalogue()[result.rule]
+    words = result.reason if result.verdict not in ("pass", "fail") else rule.title
+    cases = f"{result.cases:>6}" if result.cases else " " * 6
+    return f"{result.verdict:<11}{rule.id:<21}{rule.status} {cases}  {words}".rstrip()

@@ -1,0 +1,159 @@
+"""MERGE and UNPACK rules that compare what was seen in several ways; most need no oracle."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+
+from dirmeta.model import oracle, overlayfs
+from dirmeta.model.entries import Entry
+from dirmeta.model.listing import metadata_text
+from dirmeta.model.stack import Layer
+from dirmeta.model.tree import Tree
+from dirmeta.rules.findings import Difference, Finding, differences
+from dirmeta.rules.registry import Needs, Trial, judges
+from dirmeta.rules.seen import Guarantees, Kept, LayerSeen, Looks, StackSeen, Switched, Twice, Views
+from dirmeta.rules.words import describe
+
+
+def same(rule: str, needs: Needs) -> None:
+    """Register the rule that all views of a case are alike."""
+
+    @judges(rule, Views, needs)
+    def all_views_are_alike(trial: Trial) -> Iterator[Finding]:
+        if trial.seen.failed:
+            yield Finding(rule, "the mount", "mounted", trial.seen.failed)
+            return
+        (first, expected), *others = trial.seen.views.items()
+        for label, tree in others:
+            for each in differences(expected, tree, trial.terms.granularity):
+                want, saw = describe(each)
+                yield Finding(rule, each.path, f"{want}    {first}", f"{saw}    {label}", node=each.saw)
+
+
+same("MERGE-EQUIV", {"unmarked below marked": 0.1})
+same("MERGE-MONOTONE", {"several layers": 0.3})
+same("MERGE-OPTIONS", {"unmarked below marked": 0.1})
+same("MERGE-BACKING", {"unmarked below marked": 0.1})
+same("MERGE-NESTED", {"unmarked below marked": 0.1})
+same("MERGE-NAMES", {"several layers": 0.3})
+
+
+@judges("MERGE-AGREE", Looks, {"several layers": 0.3})
+def all_ways_of_asking_agree(trial: Trial) -> Iterator[Finding]:
+    """Every way of asking for a directory's metadata gives the same answer."""
+    if trial.seen.failed:
+        yield Finding("MERGE-AGREE", "the mount", "mounted", trial.seen.failed)
+    for path, ways in trial.seen.rows.items():
+        (first, expected), *others = ways.items()
+        for way, row in others:
+            if row != expected:
+                want, saw = metadata_text(*expected), metadata_text(*row)
+                yield Finding("MERGE-AGREE", path, f"{want}    {first}", f"{saw}    {way}")
+
+
+@judges("MERGE-INO", Guarantees, {"unmarked below marked": 0.1})
+def identity_is_as_without_marks(trial: Trial) -> Iterator[Finding]:
+    """Identity numbers keep the guarantees that they keep on the equal unmarked stack."""
+    seen: Guarantees = trial.seen
+    if seen.failed:
+        yield Finding("MERGE-INO", "the mount", "mounted", seen.failed)
+    for path in sorted(seen.marked.keys() | seen.unmarked.keys()):
+        with_marks, without = seen.marked.get(path, frozenset()), seen.unmarked.get(path, frozenset())
+        for guarantee in sorted(without - with_marks):
+            yield Finding("MERGE-INO", path, guarantee, "that only without marks")
+
+
+@judges("MERGE-PRIVATE", Kept, {"unmarked below marked": 0.1})
+def the_mark_is_never_copied_up(trial: Trial) -> Iterator[Finding]:
+    """The mark in the active namespace is never readable in the merged view, and never copied up."""
+    seen: Kept = trial.seen
+    mark = overlayfs.mark_name(trial.case.setup.namespace)
+    if seen.failed:
+        yield Finding("MERGE-PRIVATE", "the mount", "mounted", seen.failed)
+    for path, number in seen.asked.items():
+        if number != errno.ENODATA:
+            yield Finding("MERGE-PRIVATE", path, f"getxattr {mark}: ENODATA", errno.errorcode.get(number, "a value"))
+    for path, node in seen.merged.items():
+        if node.xattr(mark) is not None:
+            yield Finding("MERGE-PRIVATE", path, f"no {mark}", "it is listed")
+    for path, node in seen.upper.items():
+        if node.xattr(mark) is not None:
+            yield Finding("MERGE-PRIVATE", path, f"no {mark} in the upper", "it was copied up")
+
+
+@judges("MERGE-SWITCH", Switched, {"unmarked below marked": 0.1})
+def the_option_switches(trial: Trial) -> Iterator[Finding]:
+    """dirmeta_delegate=off is topmost, and on is delegation."""
+    seen: Switched = trial.seen
+    if seen.refused:
+        yield Finding("MERGE-SWITCH", "the mount", "mounted", seen.refused)
+        return
+    namespace, policies = trial.case.setup.namespace, trial.terms.policies
+    for label, tree, delegate in (("on", seen.on, True), ("off", seen.off, False)):
+        view = oracle.merge(seen.diffs, delegate=delegate, namespace=namespace, policies=policies)
+        for each in differences(view.tree, tree, trial.terms.granularity):
+            want, saw = describe(each)
+            yield Finding("MERGE-SWITCH", each.path, f"{want}    {label}", saw, node=each.saw)
+
+
+@judges("UNPACK-ORDER", StackSeen, {"several layers": 0.5})
+def every_order_gives_the_same(trial: Trial) -> Iterator[Finding]:
+    """Every permutation of a well-formed layer gives the same diff directory, marks included."""
+    first: dict[tuple[Entry, ...], tuple[int, LayerSeen]] = {}
+    for number, (layer, seen) in enumerate(zip(trial.case.stack, trial.seen.layers, strict=True), 1):
+        if not seen.ok:
+            yield Finding("UNPACK-ORDER", "the layer", "unpacked", seen.trouble or seen.refused, number)
+            continue
+        orbit = tuple(sorted(layer, key=_spelled))
+        before, reference = first.setdefault(orbit, (number, seen))
+        for each in differences(reference.tree, seen.tree, trial.terms.granularity):
+            if not _is_of_placeholder(each, layer):
+                want, saw = describe(each)
+                yield Finding("UNPACK-ORDER", each.path, f"{want}    as layer {before}", saw, number, each.saw)
+
+
+def _spelled(entry: Entry) -> tuple[str, str]:
+    return entry.name, entry.kind
+
+
+def _is_of_placeholder(each: Difference, layer: Layer) -> bool:
+    """A placeholder's own metadata is UNPACK-FALLBACK's, its marks are not."""
+    own = each.what in ("mode", "uid", "gid", "mtime") or not overlayfs.is_overlay_private(each.name)
+    implied = each.path in layer.implied or not each.path
+    return implied and own and each.what not in ("missing", "extra", "kind")
+
+
+@judges("UNPACK-OFF", Twice, {"implied directory": 0.3})
+def off_makes_no_mark(trial: Trial) -> Iterator[Finding]:
+    """Switched off, there is no mark anywhere and nothing else differs."""
+    mark = overlayfs.mark_name(trial.case.setup.namespace)
+    for number, (on, off) in enumerate(zip(*trial.seen, strict=True), 1):
+        for seen in (on, off):
+            if not seen.ok:
+                yield Finding("UNPACK-OFF", "the layer", "unpacked", seen.trouble or seen.refused, number)
+        for path, node in off.tree.items():
+            if any(name.endswith("." + overlayfs.MARK) for name, _ in node.xattrs):
+                yield Finding("UNPACK-OFF", path, "no mark", "a mark", number)
+        for each in differences(_without(on.tree, mark), _without(off.tree, mark), trial.terms.granularity):
+            want, saw = describe(each)
+            yield Finding("UNPACK-OFF", each.path, f"{want}    on", f"{saw}    off", number, each.saw)
+
+
+def _without(tree: Tree, mark: str) -> Tree:
+    return {
+        path: node._replace(xattrs=tuple(pair for pair in node.xattrs if pair[0] != mark))
+        for path, node in tree.items()
+    }
+
+
+@judges("UNPACK-PARALLEL", Twice, {"implied directory": 0.3})
+def together_is_as_one_by_one(trial: Trial) -> Iterator[Finding]:
+    """Unpacking layers concurrently, or in any order, gives the same diff directories."""
+    for number, (alone, together) in enumerate(zip(*trial.seen, strict=True), 1):
+        if not together.ok:
+            yield Finding("UNPACK-PARALLEL", "the layer", "unpacked", together.trouble or together.refused, number)
+        for each in differences(alone.tree, together.tree, trial.terms.granularity):
+            want, saw = describe(each)
+            if not _is_of_placeholder(each, trial.case.stack[number - 1]):
+                yield Finding("UNPACK-PARALLEL", each.path, f"{want}    alone", saw, number, each.saw)

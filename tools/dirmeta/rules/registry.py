@@ -1,0 +1,92 @@
+"""Checks: which function judges which rule, on what was seen of which kind.
+
+Two kinds of check. A *claim* looks at one difference between what the oracle predicts and what was
+seen, and says whether that difference breaks its rule; where nothing differs, no claim is asked. A
+*judge* looks at a whole record and yields findings of its own; it serves the rules that compare
+things with each other, and need no oracle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from dirmeta.model.semantics import Policies
+from dirmeta.model.stack import Case
+from dirmeta.rules.findings import Finding
+
+Needs = Mapping[str, float]
+"""Feature of a case → share of the cases that must have it, else the rule is unverified."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a trial is judged by.
+
+    delegate     whether the mount is held to `delegate`, else to `topmost`
+    claims       of the subject and the kernel together
+    keeps        whether the subject keeps an xattr of that name
+    granularity  of the file system's times, in ns
+    """
+
+    delegate: bool = False
+    policies: Policies = field(default_factory=Policies)
+    claims: frozenset[str] = frozenset()
+    keeps: Callable[[str], bool] = lambda name: True
+    granularity: int = 1
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One case, what was seen of it, and the terms it is judged by.
+
+    memo  what checks derive from these, shared so that it is derived once
+    """
+
+    case: Case
+    seen: Any
+    terms: Terms
+    memo: dict[str, Any] = field(default_factory=dict)
+
+
+Judge = Callable[[Trial], Iterator[Finding]]
+Watch = Callable[[Trial], Iterator[str]]
+
+
+@dataclass(frozen=True)
+class Check:
+    """How one rule is judged on records of one type.
+
+    judge    yields what breaks the rule
+    watch    for open rules: yields what happened, in a few words that are counted
+    """
+
+    rule: str
+    seen: type
+    needs: Needs
+    judge: Judge | None = None
+    watch: Watch | None = None
+
+
+CHECKS: Final[dict[tuple[str, type], Check]] = {}
+
+
+def judges(rule: str, seen: type, needs: Needs | None = None) -> Callable[[Judge], Judge]:
+    """Register a function as the judge of a rule on records of type `seen`."""
+
+    def register(function: Judge) -> Judge:
+        CHECKS[rule, seen] = Check(rule, seen, needs or {}, judge=function)
+        return function
+
+    return register
+
+
+def watches(rule: str, seen: type, needs: Needs | None = None) -> Callable[[Watch], Watch]:
+    """Register a function that tells what happened where an open rule speaks."""
+
+    def register(function: Watch) -> Watch:
+        CHECKS[rule, seen] = Check(rule, seen, needs or {}, watch=function)
+        return function
+
+    return register

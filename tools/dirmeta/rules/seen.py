@@ -1,0 +1,100 @@
+"""What an experiment saw, in the form that checks judge.
+
+Each is a plain record; a packed experiment's record splits into one for each of its cases.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from dirmeta.model.tree import Tree
+
+
+class LayerSeen(NamedTuple):
+    """One layer, unpacked: how the subject ended, and what stands in the diff directory.
+
+    refused  its message where it gave up with an exit status or an error of its own; else ""
+    trouble  crashed, hung, escaped … in words; else ""
+    """
+
+    tree: Tree
+    refused: str = ""
+    trouble: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return not self.refused and not self.trouble
+
+
+class StackSeen(NamedTuple):
+    """A stack, unpacked or laid out, and mounted.
+
+    layers  lowest first
+    merged  what the mount shows; None where it was not mounted
+    failed  why the mount could not be made or read; else ""
+    noise   lines that overlayfs wrote to the kernel log; None where that can not be read
+    """
+
+    layers: tuple[LayerSeen, ...]
+    merged: Tree | None = None
+    failed: str = ""
+    noise: tuple[str, ...] | None = None
+
+
+class Twice(NamedTuple):
+    """The same layers unpacked in two ways that are to be compared."""
+
+    first: tuple[LayerSeen, ...]
+    second: tuple[LayerSeen, ...]
+
+
+class Views(NamedTuple):
+    """The same thing seen in several ways, each of which is to equal the first.
+
+    views  label → tree; the first is what the others are held against
+    """
+
+    views: dict[str, Tree]
+    failed: str = ""
+
+
+class Looks(NamedTuple):
+    """Every directory's metadata, asked for in several ways.
+
+    rows  path → way → (mode, uid, gid, mtime in ns)
+    """
+
+    rows: dict[str, dict[str, tuple[int, int, int, int]]]
+    failed: str = ""
+
+
+class Guarantees(NamedTuple):
+    """What identity numbers hold to, on a stack with marks and on its twin without.
+
+    marked, unmarked  path → names of the guarantees that hold there
+    """
+
+    marked: dict[str, frozenset[str]]
+    unmarked: dict[str, frozenset[str]]
+    failed: str = ""
+
+
+class Switched(NamedTuple):
+    """One stack mounted with the feature on and off; `refused` where an option was."""
+
+    diffs: tuple[Tree, ...]
+    on: Tree
+    off: Tree
+    refused: str = ""
+
+
+class Kept(NamedTuple):
+    """A mount with a fresh upper after something was changed through it.
+
+    merged  the view; upper: the raw upper directory; asked: path → what getxattr of the mark said
+    """
+
+    merged: Tree
+    upper: Tree
+    asked: dict[str, int]
+    failed: str = ""

@@ -1,0 +1,197 @@
+"""UNPACK rules that speak of layers of a particular shape: hostile, malformed, at an edge, or open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dirmeta.model import overlayfs, paths
+from dirmeta.model.entries import AUFS_PREFIX, OPAQUE_MARKER, Entry
+from dirmeta.model.stack import Layer
+from dirmeta.model.tree import Node
+from dirmeta.rules.findings import Finding
+from dirmeta.rules.registry import Trial, judges, watches
+from dirmeta.rules.seen import LayerSeen, StackSeen
+from dirmeta.rules.unpack import unpackings
+from dirmeta.rules.words import describe, metadata, presence
+
+
+def layers(trial: Trial) -> Iterator[tuple[int, Layer, LayerSeen]]:
+    """Each layer with its number from 1 and what became of it."""
+    for number, (layer, seen) in enumerate(zip(trial.case.stack, trial.seen.layers, strict=True), 1):
+        yield number, layer, seen
+
+
+@judges("UNPACK-CONTAINED", StackSeen, {"malformed": 0.5})
+def nothing_outside_is_touched(trial: Trial) -> Iterator[Finding]:
+    """Nothing outside the destination is created, marked, chowned or re-timed; refusing conforms."""
+    for number, _, seen in layers(trial):
+        if seen.trouble:
+            yield Finding("UNPACK-CONTAINED", "the layer", "refused, or unpacked inside DEST", seen.trouble, number)
+
+
+@judges("UNPACK-LINKTARGET", StackSeen, {"malformed": 0.5})
+def a_link_never_makes_its_target(trial: Trial) -> Iterator[Finding]:
+    """A hardlink never implies its target's parents; an absent target is an error that names it."""
+    for number, layer, seen in layers(trial):
+        for entry in layer:
+            if entry.kind == "hardlink" and not _provided(entry, layer):
+                yield from _dangles(entry, layer, seen, number)
+
+
+def _provided(link: Entry, layer: Layer) -> bool:
+    return any(entry.path == link.target_path for entry in layer if entry is not link)
+
+
+def _dangles(link: Entry, layer: Layer, seen: LayerSeen, number: int) -> Iterator[Finding]:
+    want = f"an error that names {paths.printable(link.target_path)}"
+    if seen.ok:
+        yield Finding("UNPACK-LINKTARGET", link.path, want, "success", number)
+    elif not seen.trouble and link.target_path not in seen.refused and link.target not in seen.refused:
+        yield Finding("UNPACK-LINKTARGET", link.path, want, seen.refused, number)
+    for path in (link.target_path, *paths.ancestors(link.target_path)):
+        if path in seen.tree and path not in layer.explicit and path not in layer.implied:
+            yield Finding("UNPACK-LINKTARGET", path, "nothing", presence(seen.tree[path]), number)
+
+
+@judges("UNPACK-BYSTANDER", StackSeen, {"malformed": 0.5})
+def bystanders_are_left_alone(trial: Trial) -> Iterator[Finding]:
+    """No entry marks, chowns or re-times what this layer neither implies nor has an entry for, nor a
+    symlink on its way or the directory that it leads to."""
+    for number, layer, seen in layers(trial):
+        if seen.trouble:
+            continue
+        for path, node in seen.tree.items():
+            entry = layer.explicit.get(path) or layer.others.get(path)
+            if node.kind != "directory" and any(name.endswith("." + overlayfs.MARK) for name, _ in node.xattrs):
+                yield Finding("UNPACK-BYSTANDER", path, "no mark", "a mark", number)
+            elif entry is not None and entry.kind == "symlink" and node.kind == "symlink":
+                yield from _changed(entry, node, number)
+            elif entry is not None and entry.kind == "directory" and node.kind == "directory" and seen.ok:
+                yield from _changed(entry, node, number)
+
+
+def _changed(entry: Entry, node: Node, number: int) -> Iterator[Finding]:
+    mode = node.mode if entry.kind == "symlink" else entry.mode
+    own = Node(node.kind, mode, entry.uid, entry.gid, entry.mtime)
+    if (own.mode, own.uid, own.gid, own.mtime) != (node.mode, node.uid, node.gid, node.mtime):
+        yield Finding("UNPACK-BYSTANDER", entry.path, metadata(own), metadata(node), number)
+    if any(name.endswith("." + overlayfs.MARK) for name, _ in node.xattrs):
+        yield Finding("UNPACK-BYSTANDER", entry.path, "no mark", "a mark", number)
+
+
+@judges("UNPACK-EDGE", StackSeen)
+def edges_hold(trial: Trial) -> Iterator[Finding]:
+    """Empty layers leave no mark; long, deep and odd names work; a component over 255 bytes is an error."""
+    marks = tuple(overlayfs.PREFIX[each] + overlayfs.MARK for each in ("trusted", "user"))
+    judged = "feature" in trial.terms.claims
+    for number, layer, seen in layers(trial):
+        too_long = "over 255 bytes" in layer.malformed
+        if too_long and seen.ok:
+            yield Finding("UNPACK-EDGE", "the layer", f"an error: {layer.malformed}", "success", number)
+        elif not too_long and not seen.ok:
+            yield Finding("UNPACK-EDGE", "the layer", "unpacked", seen.trouble or seen.refused, number)
+    for number, unpacking in unpackings(trial):
+        for each in unpacking.differences:
+            if each.name in marks and (judged or each.saw and each.saw.xattr(each.name) is not None):
+                want, saw = describe(each)
+                yield Finding("UNPACK-EDGE", each.path, want, saw, number, each.saw)
+            elif each.what in ("missing", "extra", "kind", "content", "target"):
+                yield Finding("UNPACK-EDGE", each.path, *describe(each), layer=number, node=each.saw)
+
+
+@judges("UNPACK-ROOT", StackSeen, {"root entry": 0.5})
+def the_root_entry_counts(trial: Trial) -> Iterator[Finding]:
+    """A ./ entry is an explicit directory: exact, and never marked."""
+    for number, unpacking in unpackings(trial):
+        for each in unpacking.differences:
+            if each.path == paths.ROOT:
+                want, saw = describe(each)
+                yield Finding("UNPACK-ROOT", ".", want, saw, number, each.saw)
+
+
+@watches("UNPACK-ROOT-NONE", StackSeen)
+def root_without_entry(trial: Trial) -> Iterator[str]:
+    """Without a ./ entry: the root's metadata, and whether it is marked."""
+    for _, layer, seen in layers(trial):
+        if seen.ok and paths.ROOT not in layer.explicit:
+            root = seen.tree[paths.ROOT]
+            marked = any(name.endswith("." + overlayfs.MARK) for name, _ in root.xattrs)
+            yield f"{root.mode:04o} {root.uid}:{root.gid}, {'marked' if marked else 'not marked'}"
+
+
+@watches("UNPACK-SYMLINKPARENT", StackSeen)
+def below_a_symlink(trial: Trial) -> Iterator[str]:
+    """An entry below a symlink of the same layer: followed inside the root, refused, or replaced."""
+    for _, layer, seen in layers(trial):
+        links = [path for path, entry in layer.others.items() if entry.kind == "symlink"]
+        crossed = [link for link in links if any(paths.below(entry.place, link) for entry in layer)]
+        if not crossed:
+            continue
+        if not seen.ok:
+            yield "refused" if seen.refused else seen.trouble
+        elif all(seen.tree.get(link, _NOTHING).kind == "symlink" for link in crossed):
+            yield "followed"
+        else:
+            yield "replaced"
+
+
+@watches("UNPACK-DUPLICATE", StackSeen)
+def two_entries(trial: Trial) -> Iterator[str]:
+    """Two entries for one path: which one wins."""
+    for _, layer, seen in layers(trial):
+        for path, entries in _duplicates(layer).items():
+            if not seen.ok:
+                yield "refused" if seen.refused else seen.trouble
+                break
+            won = [entry for entry in (entries[0], entries[-1]) if _made(entry, seen.tree.get(path))]
+            if len(won) == 1:
+                yield "the last wins" if won[0] is entries[-1] else "the first wins"
+            elif not won:
+                yield "a mixture"
+
+
+def _duplicates(layer: Layer) -> dict[str, list[Entry]]:
+    found: dict[str, list[Entry]] = {}
+    for entry in layer:
+        found.setdefault(entry.place, []).append(entry)
+    return {path: entries for path, entries in found.items() if len(entries) > 1}
+
+
+def _made(entry: Entry, node: Node | None) -> bool:
+    """Whether `node` looks like what `entry` makes."""
+    if node is None or node.kind != entry.kind:
+        return False
+    same = (node.uid, node.gid, node.mtime) == (entry.uid, entry.gid, entry.mtime)
+    return same and node.content == entry.content and (node.mode == entry.mode or entry.kind == "symlink")
+
+
+@watches("UNPACK-WHFILES", StackSeen)
+def aufs_names(trial: Trial) -> Iterator[str]:
+    """.wh..wh.* other than the opaque marker: kept, dropped, or taken for whiteouts."""
+    for _, layer, seen in layers(trial):
+        for entry in layer:
+            name = paths.basename(entry.place)
+            if not name.startswith(AUFS_PREFIX) or name == OPAQUE_MARKER:
+                continue
+            hidden = paths.join(paths.parent(entry.place), name.removeprefix(".wh."))
+            if not seen.ok:
+                yield "refused" if seen.refused else seen.trouble
+            elif entry.place in seen.tree:
+                yield "kept as a file"
+            else:
+                yield "a whiteout" if seen.tree.get(hidden, _NOTHING).is_whiteout else "dropped"
+
+
+@watches("UNPACK-UNSUPPORTED", StackSeen)
+def no_room_for_marks(trial: Trial) -> Iterator[str]:
+    """A file system that can not store the mark: an error, a warning, or silence."""
+    for _, layer, seen in layers(trial):
+        if layer.implied:
+            if seen.ok:
+                yield "no mark, no word"
+            else:
+                yield "an error that names the cause" if seen.refused else seen.trouble
+
+
+_NOTHING = Node("socket")
+"""Stands for what is not there; no layer can make one."""

@@ -1,0 +1,1 @@
+"""Private worlds: namespaces, limits, the canary, and processes that cannot be left behind."""
