@@ -35,7 +35,7 @@ main() {
     done
     commands=$(the_commands)
     export FRESH_TAR
-    FRESH_TAR=$(cache)/fresh-$release-$(dpkg --print-architecture).tar
+    FRESH_TAR=$(cache)/fresh-$release-$(dpkg --print-architecture)-$(cksum <<<"$packages" | tr -d ' ').tar
     [[ -e $FRESH_TAR ]] || privately bootstrap
     for who in "$@"; do
         while IFS= read -r command; do
@@ -110,7 +110,7 @@ enter() {
     pivot_root . mnt
     umount --lazy /mnt
     cd "$home/dirmeta"
-    # No exec: this shell stays the first process of the system, and buries what the command orphans.
+    # No exec: this shell stays the first process of the system, and reaps what the command orphans.
     env --ignore-environment PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
         HOME="$home" USER="$who" "${lent[@]}" \
         setpriv --reuid "$who" --regid "$who" --init-groups \

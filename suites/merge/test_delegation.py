@@ -1,16 +1,20 @@
 """Properties of delegation that need no oracle, the switch, and idmapped layers."""
 
+from hypothesis.strategies import SearchStrategy
+
 from dirmeta.generate import strategies
+from dirmeta.judge.draw import Batch
 from dirmeta.judge.family import family
 from dirmeta.judge.marks import id_mapped, marked_on_top, switched, written_out
+from dirmeta.model.limits import Limits
 from dirmeta.rules.seen import Switched, Views
 
 
-def model(limits, count):
+def model(limits: Limits, count: int) -> SearchStrategy[Batch]:
     return strategies.model_batches(limits, count=count)
 
 
-def mappable(limits, count):
+def mappable(limits: Limits, count: int) -> SearchStrategy[Batch]:
     """Ids below those that layers are mapped to; ACLs hold ids of their own, and are mapped with them."""
     return strategies.model_batches(limits._replace(acls=False, ids=limits.ids or (0, 7, 8, 1000)), count=count)
 

@@ -23,7 +23,6 @@ source = family(
     "MERGE-NAMESPACE",
     "MERGE-PRIVATE",
     "MERGE-NAMES",
-    "COMPAT-NOOP",
     draws=lambda limits, count: strategies.model_batches(limits, count=count),
     does=laid_out,
     cases=1920,

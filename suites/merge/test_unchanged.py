@@ -1,14 +1,18 @@
 """What marks must not change: names, identity numbers, and the same view in every way of mounting."""
 
-from dirmeta.generate import strategies
+from hypothesis.strategies import SearchStrategy
+
+from dirmeta.generate import special, strategies
+from dirmeta.judge.draw import Batch, one_by_one
 from dirmeta.judge.family import family
-from dirmeta.judge.identity import asked_in_every_way, copied_up, identified
+from dirmeta.judge.identity import asked_by_a_stranger, asked_in_every_way, copied_up, identified
 from dirmeta.judge.marks import twin_without_marks
-from dirmeta.judge.variations import APPEND, nested, on_backings, with_options
-from dirmeta.rules.seen import Guarantees, Kept, Looks, Views
+from dirmeta.judge.variations import APPEND, nested, nested_across, on_backings, with_options
+from dirmeta.model.limits import Limits
+from dirmeta.rules.seen import Guarantees, Kept, Looks, Stranger, Views
 
 
-def model(limits, count):
+def model(limits: Limits, count: int) -> SearchStrategy[Batch]:
     return strategies.model_batches(limits, count=count)
 
 
@@ -20,7 +24,9 @@ agreement = family("MERGE-AGREE", draws=model, does=asked_in_every_way, sees=Loo
 
 privacy = family("MERGE-PRIVATE", draws=model, does=copied_up, sees=Kept, cases=160)
 
-nesting = family("MERGE-NESTED", draws=model, does=nested, sees=Views, cases=160)
+nesting = family("MERGE-NESTED", draws=model, does=nested, sees=Views, cases=96)
+
+nesting_across = family("MERGE-NESTED", draws=model, does=nested_across, sees=Views, cases=96)
 
 options = family(
     "MERGE-OPTIONS",
@@ -47,3 +53,13 @@ options = family(
 )
 
 backing = family("MERGE-BACKING", draws=model, does=on_backings, sees=Views, cases=64)
+
+unreadable = family(
+    "MERGE-UNREADABLE",
+    draws=one_by_one(special.unreadable),
+    does=asked_by_a_stranger,
+    sees=Stranger,
+    cases=16,
+    pack=1,
+    namespaces=("user",),
+)

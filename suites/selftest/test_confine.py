@@ -86,7 +86,7 @@ def test_a_program_that_lies_in_tmp_can_still_be_seen(place: Place) -> None:
     finally:
         program.unlink()
     assert ended.stdout_tail == b"here\n"
-    assert "Read-only" in ended.stderr_last_line
+    assert "Read-only" in ended.stderr
 
 
 def test_a_program_sees_its_own_processes_alone(place: Place) -> None:
@@ -95,7 +95,7 @@ def test_a_program_sees_its_own_processes_alone(place: Place) -> None:
 
 def test_there_is_no_network(place: Place) -> None:
     script = "import socket; socket.create_connection(('127.0.0.1', 9), 5)"
-    assert "unreachable" in place.run(sys.executable, "-c", script).stderr_last_line
+    assert "unreachable" in place.run(sys.executable, "-c", script).stderr
 
 
 def test_a_signal_is_told_from_a_status(place: Place) -> None:
@@ -135,7 +135,7 @@ def test_endless_output_is_bounded(place: Place) -> None:
 def test_memory_is_bounded(place: Place) -> None:
     ended = place.run(sys.executable, "-c", "bytearray(1 << 29)", memory=1 << 28)
     assert ended.status == 1
-    assert ended.stderr_last_line == "MemoryError"
+    assert ended.stderr.endswith("MemoryError")
 
 
 def test_a_full_disk_is_told(inside: Worker) -> None:

@@ -1,4 +1,4 @@
-"""What is drawn: always valid, varied enough to meet the preconditions of rules, and the same for one seed."""
+"""What is drawn is valid, meets the preconditions of rules often enough, and is the same for one seed."""
 
 from __future__ import annotations
 

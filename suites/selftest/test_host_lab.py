@@ -9,6 +9,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,10 +59,9 @@ class Subject:
         "Tell through a fifo of the host which loop devices are mounted, then stay."
         with open("/proc/self/mountinfo") as lines:
             mine = [word for line in lines for word in line.split() if word.startswith("/dev/loop")]
-        with open(os.fsdecode(layer), "w") as fifo:
-            fifo.write(" ".join(mine) + "\\n")
-        if not os.fork():
-            time.sleep(1000)
+        if os.fork():
+            with open(os.fsdecode(layer), "w") as fifo:
+                fifo.write(" ".join(mine) + "\\n")
         time.sleep(1000)
 '''
 RUN = '''
@@ -214,17 +214,34 @@ def test_ids_are_those_that_both_maps_have(uids: str, gids: str, ids: tuple[int,
 
 
 def descendants(pid: int) -> list[int]:
+    """A process and all below it."""
+    parents = {int(name): parent(name) for name in os.listdir("/proc") if name.isdigit()}
     found = [pid]
     for each in found:
-        for thread in os.listdir(f"/proc/{each}/task"):
-            found += map(int, Path(f"/proc/{each}/task/{thread}/children").read_text().split())
+        found += [child for child, above in parents.items() if above == each]
     return found
 
 
-def attached(devices: list[str]) -> list[str]:
-    """Which of the loop devices still have a file of a lab."""
+def parent(process: str) -> int:
+    """0 where it is gone by now."""
+    try:
+        return int(Path(f"/proc/{process}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
+def attached(devices: list[str]) -> bool:
+    """Whether one of the loop devices still has a file of a lab."""
     files = [Path("/sys/block") / Path(device).name / "loop/backing_file" for device in devices]
-    return [file.read_text() for file in files if file.exists() and "dirmeta-" in file.read_text()]
+    return any("dirmeta-" in file.read_text() for file in files if file.exists())
+
+
+def are_detached(devices: list[str]) -> bool:
+    """Whether the kernel has let go of the loop devices, which it does a moment after the last use."""
+    deadline = time.monotonic() + PATIENCE
+    while attached(devices) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not attached(devices)
 
 
 def wait_for_end(handles: list[int]) -> bool:
@@ -247,30 +264,28 @@ def test_nothing_is_left_of_a_run_that_is_ended(
     os.mkfifo(fifo)
     (tmp_path / "scratch").mkdir()
     where = ("directory", str(tmp_path / "scratch")) if scratch else (backings()[-1], "")
-    path = os.pathsep.join(filter(None, sys.path))
-    with subprocess.Popen(
-        [sys.executable, "-c", RUN, str(fifo), *where], env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.PIPE
-    ) as run:
+    run = subprocess.Popen(
+        [sys.executable, "-c", RUN, str(fifo), *where],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
         devices = fifo.read_text().split()
-        processes = descendants(run.pid)
-        handles = [os.pidfd_open(process) for process in processes]
-        assert len(processes) >= 4
+        handles = [os.pidfd_open(process) for process in descendants(run.pid)]
         run.send_signal(number)
         ended = wait_for_end(handles)
-        run.communicate()
+    finally:
+        run.kill()
+        run.wait()
     for handle in handles:
         os.close(handle)
+    assert len(handles) == len(("starter", "its waiting child", "pid 1 inside", "what the subject forked"))
     assert ended
+    assert devices or where[0] != "ext4"
     assert Path("/proc/self/mountinfo").read_text("utf-8") == before
-    deadline = select.poll()
-    for _ in range(100):  # the kernel lets go of a loop device a moment later
-        if not attached(devices):
-            break
-        deadline.poll(50)
-    assert attached(devices) == []
+    assert are_detached(devices)
     if scratch:
-        with HostLab(directory=where[1]):
-            pass
+        HostLab(directory=where[1]).close()
         assert os.listdir(where[1]) == []
 
 

@@ -20,7 +20,7 @@ aufs = family(
     pack=1,
 )
 
-edges = family(
+at_the_edge = family(
     "UNPACK-EDGE",
     draws=one_by_one(edges.edges),
     does=unpacked,

@@ -7,6 +7,7 @@ on one xdist worker.
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 from dirmeta.judge.bench import Bench
 from dirmeta.judge.family import Family
-from dirmeta.judge.opening import UsageError, Wanted, open_bench, open_subject
+from dirmeta.judge.opening import UsageError, Wanted, about, open_bench, open_subject
 from dirmeta.judge.results import RuleResult
 from dirmeta.judge.runner import run_shard
 from dirmeta.labs.base import LabError
@@ -25,6 +26,8 @@ from dirmeta.subjects.base import SubjectError
 
 PROPERTY = "dirmeta"
 """Under this name an item's result travels in its report, between xdist's processes too."""
+ABOUT = "dirmeta-about"
+"""And under this one, what the run was about."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -47,6 +50,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "xdist_group: items that share one run of a family")
+    if config.getoption("dirmeta_profile") == "full" and config.getoption("dirmeta_seed") is None:
+        config.option.dirmeta_seed = secrets.randbelow(1 << 31)
     asked = wanted({option.field: config.getoption(f"dirmeta_{option.field}") for option in OPTIONS})
     try:
         asked.check()
@@ -57,6 +62,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SESSION] = Session(asked)
     if config.getoption("numprocesses", None) and config.getoption("dist", "no") == "load":
         config.option.dist = "loadgroup"
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    number = config.getoption("dirmeta_seed")
+    return [f"dirmeta: --draw={number} repeats these cases"] if number is not None else []
 
 
 class Session:
@@ -102,6 +112,10 @@ class Session:
             left = [rule for rule in left if rule not in broken]
         return results | (run_shard(item.family, item.group, item.shard, left, bench) if left else {})
 
+    def about(self) -> dict[str, str]:
+        """What the run is about, as far as it could be opened."""
+        return about(self._bench) if isinstance(self._bench, Bench) else {}
+
     def close(self) -> None:
         if isinstance(self._bench, Bench):
             self._bench.lab.close()
@@ -145,6 +159,7 @@ class RuleItem(pytest.Item):
     def runtest(self) -> None:
         result = self.config.stash[SESSION].result(self)
         self.user_properties.append((PROPERTY, json.dumps(result.to_json())))
+        self.user_properties.append((ABOUT, json.dumps(self.config.stash[SESSION].about())))
         if result.verdict in ("fail", "error"):
             raise RuleBroken(result)
         if result.verdict in ("unverified", "n/a"):
@@ -199,10 +214,19 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 def result_of(report: pytest.TestReport) -> RuleResult | None:
     """The result that an item's report carries, or None for ordinary tests."""
-    text = next((value for name, value in report.user_properties if name == PROPERTY), None)
-    if text is None or report.when != "call":
-        return None
-    return RuleResult.from_json(json.loads(str(text)))
+    data = _carried(report, PROPERTY)
+    return RuleResult.from_json(data) if data else None
+
+
+def about_of(report: pytest.TestReport) -> dict[str, str]:
+    """What the run was about, by the same report."""
+    return _carried(report, ABOUT)
+
+
+def _carried(report: pytest.TestReport, name: str) -> dict[str, Any]:
+    text = next((value for key, value in report.user_properties if key == name and report.when == "call"), "{}")
+    data: dict[str, Any] = json.loads(str(text))
+    return data
 
 
 def _verdict(report: pytest.TestReport) -> str:

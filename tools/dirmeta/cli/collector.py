@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import os
-import platform
+import secrets
 import time
 from collections import defaultdict
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from dirmeta.judge.opening import UsageError, Wanted
 from dirmeta.judge.results import Report, RuleResult, together
 from dirmeta.labs.base import LabError
 from dirmeta.options import arguments
-from dirmeta.plugin import result_of
+from dirmeta.plugin import about_of, result_of
 from dirmeta.reports.progress import Progress
 from dirmeta.rules.catalogue import catalogue
 
@@ -27,13 +28,19 @@ from dirmeta.judge.families import RULE_SUITES
 def judge(asked: Wanted, values: dict[str, Any], workers: str) -> Report:
     """Run the rules asked for on some workers; one result a rule."""
     began = time.monotonic()
+    profile: str = asked.profile
+    if asked.profile == "full" and asked.seed is None:
+        values = {**values, "seed": secrets.randbelow(1 << 31)}
+    if values.get("seed") is not None:
+        profile += f"; --draw {values['seed']} repeats these cases"
     collector = Collector(Progress())
-    words = [str(locations.suites() / name) for name in RULE_SUITES]
-    words += ["-p", "no:cacheprovider", "-q", "-c", os.devnull, f"--rootdir={locations.suites().parent}"]
-    words += arguments(values)
-    words += [] if workers == "0" else ["-n", workers]
+    suites = locations.suites()
+    words = [str(suites / name) for name in RULE_SUITES]
+    words += ["-p", "dirmeta.plugin", "-p", "xdist.plugin", "-p", "no:cacheprovider", "-q"]
+    words += ["-c", os.devnull, f"--rootdir={suites.parent}", f"--confcutdir={suites}"]
+    words += [*arguments(values), "-n", workers]
     output = io.StringIO()
-    with redirect_stdout(output), redirect_stderr(output):
+    with redirect_stdout(output), redirect_stderr(output), _alone():
         status = pytest.main(words, plugins=[collector])
     collector.progress.clear()
     if status == pytest.ExitCode.INTERRUPTED:
@@ -43,13 +50,21 @@ def judge(asked: Wanted, values: dict[str, Any], workers: str) -> Report:
             raise UsageError(f"--rules {asked.rules}: no rule that matches has a check in this version")
         raise LabError(f"pytest ended with {status} and no result: {_last_line(output.getvalue())}")
     results = [_result(rule, collector.results.get(rule, [])) for rule in asked.selected()]
-    about = {
-        "dirmeta": __version__,
-        "subject": collector.about.get("subject", asked.subject or "reference"),
-        "kernel": collector.about.get("kernel", f"{asked.kernel or 'host'} {platform.release()}"),
-        "profile": asked.profile,
-    }
-    return Report(about, tuple(results), time.monotonic() - began, collector.notes())
+    about = {"dirmeta": __version__, **collector.about, "profile": profile}
+    return Report(about, tuple(results), time.monotonic() - began)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Without other people's pytest plugins and settings: they have no say in a verdict."""
+    before = dict(os.environ)
+    os.environ.pop("PYTEST_ADDOPTS", None)
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 class Collector:
@@ -72,11 +87,9 @@ class Collector:
         result = result_of(report)
         if result is not None:
             self.results[result.rule].append(result)
+            self.about |= about_of(report)
             self.done += 1
             self.progress.tell(self.done, self.total, result.rule, result.verdict)
-
-    def notes(self) -> tuple[str, ...]:
-        return ()
 
 
 def _result(rule: str, results: list[RuleResult]) -> RuleResult:

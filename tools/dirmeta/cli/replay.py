@@ -50,7 +50,8 @@ def replay(what: str, kept: str | None, **values: Any) -> None:
         bench.lab.close()
     print()
     for result in results:
-        print(rule_line(result))
+        if result.verdict != "n/a":
+            print(rule_line(result))
     for result in results:
         if result.witnesses and result.verdict == "fail":
             print(f"\n{failure_text(result)}")

@@ -10,9 +10,10 @@ from typing import Any
 import click
 
 from dirmeta.cli.collector import judge
+from dirmeta.cli.errors import ERROR, fail
 from dirmeta.cli.shared import run_options
 from dirmeta.judge.opening import open_subject
-from dirmeta.judge.results import exit_status
+from dirmeta.judge.results import common_error, exit_status
 from dirmeta.options import wanted
 from dirmeta.reports.json import report_json
 from dirmeta.reports.junit import report_junit
@@ -38,9 +39,19 @@ def run(json_file: str | None, junit_file: str | None, workers: str, **values: A
     if workers != "auto" and not workers.isdigit():
         raise click.UsageError(f"-n {workers}: a number or auto is wanted.")
     report = judge(asked, values, workers)
+    if reason := common_error(report.results):
+        fail(f"{reason}; nothing was judged", ERROR)
+    print(report_text(report), flush=True)
     if json_file:
-        Path(json_file).write_text(report_json(report), "ascii")
+        write(json_file, report_json(report))
     if junit_file:
-        Path(junit_file).write_text(report_junit(report), "utf-8")
-    print(report_text(report))
+        write(junit_file, report_junit(report))
     sys.exit(exit_status(report.results))
+
+
+def write(file: str, text: str) -> None:
+    """Write a report, which by now is on the terminal too."""
+    try:
+        Path(file).write_text(text, "utf-8")
+    except OSError as error:
+        fail(f"{file}: {error.strerror}; the report was not written there", ERROR)

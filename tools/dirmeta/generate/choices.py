@@ -32,7 +32,12 @@ class Choices:
 
     def indices(self, first: int, second: int) -> tuple[int, int]:
         """A number below each of two counts, from what `index` reads for their product."""
-        return divmod(self.index(first * second), second)
+        count = first * second
+        at = self._at
+        if count <= 256 and at < len(self._data):  # as `index` does, without another call
+            self._at = at + 1
+            return divmod(self._data[at] % count, second)
+        return divmod(self.index(count), second)
 
     def pick(self, pool: Sequence[T]) -> T:
         """One of `pool`, which is not empty and goes from simple to complex."""
@@ -41,6 +46,10 @@ class Choices:
     def chance(self, times: int, out_of: int) -> bool:
         """True `times` out of `out_of`; False is the simple choice."""
         return self.index(out_of) >= out_of - times
+
+    def skip(self, size: int) -> None:
+        """Leave out `size` bytes, which decide nothing here."""
+        self._at += size
 
     def part(self, size: int) -> Choices:
         """The next `size` bytes, as choices of their own."""

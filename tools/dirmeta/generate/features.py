@@ -31,6 +31,7 @@ FEATURES: Final = frozenset((
     "acl below marked", "marked root",
     # setup
     "userxattr", "upper", "umask", "delegate off", "mount option", "data-only",
+    "over a hundred layers", "mark out of reach",
 ))  # fmt: skip
 """All names that `features` may give."""
 
@@ -251,6 +252,10 @@ def _of_source(path: str, stack: list[Glance], first: int) -> Iterator[str]:
 
 def _of_setup(case: Case) -> Iterator[str]:
     setup = case.setup
+    if len(case.stack) > 100:
+        yield "over a hundred layers"
+    if setup.namespace == "user" and _out_of_reach(case):
+        yield "mark out of reach"
     if setup.namespace == "user":
         yield "userxattr"
     if setup.upper:
@@ -263,3 +268,9 @@ def _of_setup(case: Case) -> Iterator[str]:
         yield "mount option"
         if any(name == "datadir" for name, _ in setup.options):
             yield "data-only"
+
+
+def _out_of_reach(case: Case) -> bool:
+    """Whether the topmost layer has nothing but one marked directory of somebody else's."""
+    top = case.stack[-1].entries if case.stack else ()
+    return len(top) == 1 and top[0].uid != 0 and top[0].xattr(PREFIX["user"] + MARK) == YES

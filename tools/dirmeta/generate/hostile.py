@@ -21,6 +21,8 @@ CANARY: Final = "../canary"
 """Where every escape leads: to what stands beside the directory that is unpacked into."""
 HUGE: Final = 60_000
 """Bytes of an xattr value whose PAX header is huge."""
+_FILLS: Final = bytes(set(range(256)) - set(b"0123456789"))
+"""What such a value repeats: no digit, on which tarfile takes seconds before 3.11.10 (CVE-2024-6232)."""
 
 Entries = tuple[Entry, ...]
 Attack = Callable[[Choices, Grove], Entries]
@@ -48,15 +50,15 @@ def _allowed(entry: Entry, limits: Limits) -> Entry:
 
 
 _OUTSIDE: Final = (
-    CANARY, CANARY + "/f", CANARY + "/new/f", "a/../../canary/f", "/../canary/f", "./../canary/",
-    "../canary/.wh.f",
+    CANARY, CANARY + "/file", CANARY + "/new/f", "a/../../canary/file", "/../canary/file", "./../canary/",
+    "../canary/.wh.file",
 )  # fmt: skip
 
 
 def _dotdot(choices: Choices, trees: Grove) -> Entries:
     """A name that leads out."""
     name = choices.pick(_OUTSIDE)
-    if name.endswith(".wh.f"):
+    if name.endswith(".wh.file"):
         return (Entry(name, "whiteout"),)
     kind = choices.index(4)
     if kind == 0:
@@ -75,7 +77,7 @@ def _dotdot_inside(choices: Choices, trees: Grove) -> Entries:
 
 
 def _absolute(choices: Choices, trees: Grove) -> Entries:
-    name = choices.pick(("/canary/f", "//canary/new/f", "/etc/dirmeta-canary", "/tmp/dirmeta-canary/"))
+    name = choices.pick(("/canary/file", "//canary/new/f", "/etc/dirmeta-canary", "/tmp/dirmeta-canary/"))
     if name.endswith("/"):
         return (Entry(name, "directory", 0o700),)
     return (Entry(name, "file", content=b"written"),)
@@ -85,7 +87,7 @@ def _through_symlink(choices: Choices, trees: Grove) -> Entries:
     """Entries below a symlink that leads out."""
     target = choices.pick((CANARY, "../../canary", "/../canary", ".."))
     name = choices.pick(("escape", "a/escape"))
-    below = choices.pick(("f", "new/f", "new/", ".wh.f", OPAQUE_MARKER, "canary/f"))
+    below = choices.pick(("file", "new/f", "new/", ".wh.file", OPAQUE_MARKER, "canary/file"))
     return (Entry(name, "symlink", 0o777, target=target), _below(paths.join(name, below)))
 
 
@@ -99,7 +101,7 @@ def _below(name: str) -> Entry:
 
 def _onto_symlink(choices: Choices, trees: Grove) -> Entries:
     """A symlink that leads out, and another entry for its own name, or a hardlink to it."""
-    link = Entry("escape", "symlink", 0o777, target=choices.pick((CANARY, CANARY + "/f")))
+    link = Entry("escape", "symlink", 0o777, target=choices.pick((CANARY, CANARY + "/file")))
     second = choices.index(3)
     if second == 0:
         return (link, Entry("escape/", "directory", 0o700, 7, 8, 1000 * SECOND))
@@ -113,13 +115,13 @@ def _onto_symlink(choices: Choices, trees: Grove) -> Entries:
 
 
 def _out_by_hardlink(choices: Choices, trees: Grove) -> Entries:
-    target = choices.pick((CANARY + "/f", "/../canary/f", "a/../../canary/f", "/etc/hostname"))
+    target = choices.pick((CANARY + "/file", "/../canary/file", "a/../../canary/file", "/etc/hostname"))
     link = Entry("stolen", "hardlink", 0o600, 7, 8, target=target)
     return (link, Entry("stolen", "file", 0o600, content=b"written"))[: 1 + choices.index(2)]
 
 
 def _huge_header(choices: Choices, trees: Grove) -> Entries:
-    value = bytes([choices.index(256)]) * HUGE
+    value = bytes([choices.pick(_FILLS)]) * HUGE
     name = choices.pick(trees.directories) + "/huge"
     return (Entry(name, "file", xattrs=(("user.huge", value),)),)
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import zip_longest
-from typing import Final
+from typing import Any, Final
 
 from dirmeta.model import paths
 from dirmeta.model.entries import Entry
@@ -37,11 +36,12 @@ def obstacle(case: Case) -> str:
     formed, has a program, or names that a prefix would make too long for its format."""
     if case.program:
         return "it has a program"
+    ustar = case.setup.tar == "ustar"
     for layer in case.stack:
-        for entry in layer:
+        for entry in layer.entries:
             if entry.path == paths.ROOT:
                 return f"{entry.name} is about the layer root"
-            if case.setup.tar == "ustar" and max(len(entry.name), len(entry.target)) > _USTAR_NAME:
+            if ustar and max(len(entry.name), len(entry.target)) > _USTAR_NAME:
                 return f"{entry.name} has no room for a prefix in a ustar header"
     return case.malformed
 
@@ -59,6 +59,11 @@ def pack(cases: Sequence[Case]) -> Case:
             raise PackingError(f"case {index} has another setup than case 0; pack cases of one setup")
         if why := obstacle(case):
             raise PackingError(f"case {index} can not be packed: {why}")
+    return joined(cases)
+
+
+def joined(cases: Sequence[Case]) -> Case:
+    """The same for cases that are known to have one setup and to be `packable`."""
     stacks = [_prefixed_stack(prefix(index), case) for index, case in enumerate(cases)]
     together = zip_longest(*stacks, fillvalue=())
     return Case(tuple(Layer(tuple(e for part in parts for e in part)) for parts in together), cases[0].setup)
@@ -69,12 +74,18 @@ def _prefixed_stack(top: str, case: Case) -> list[tuple[Entry, ...]]:
 
 
 def _prefixed(top: str, entry: Entry) -> Entry:
-    name = prefixed_name(top, entry.name)
-    target = prefixed_name(top, entry.target) if entry.kind == "hardlink" else entry.target
-    xattrs = entry.xattrs
-    if any(key in _REDIRECTS for key, _ in xattrs):
-        xattrs = tuple((key, _redirect(top, value) if key in _REDIRECTS else value) for key, value in xattrs)
-    return replace(entry, name=name, target=target, xattrs=xattrs)
+    changes: dict[str, Any] = {
+        "name": prefixed_name(top, entry.name),
+        "place": f"{top}/{entry.place}",
+        "path": f"{top}/{entry.path}",
+    }
+    if entry.kind == "hardlink":
+        changes["target"] = prefixed_name(top, entry.target)
+    if entry.xattrs and any(key in _REDIRECTS for key, _ in entry.xattrs):
+        changes["xattrs"] = tuple(
+            (key, _redirect(top, value) if key in _REDIRECTS else value) for key, value in entry.xattrs
+        )
+    return entry.copied(**changes)
 
 
 def prefixed_name(top: str, name: str) -> str:

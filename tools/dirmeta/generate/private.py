@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final, NamedTuple
 
 from dirmeta.generate.choices import Choices
@@ -57,12 +56,10 @@ def marked(
 def _marked_directories(
     choices: Choices, layer: Layer, namespace: Namespace, limits: Limits, forms: Forms
 ) -> Layer:
-    entries = list(layer)
-    for position, entry in enumerate(entries):
-        if entry.kind == "directory" and entry.place:
-            form = choices.pick(forms)
-            if form:
-                entries[position] = dressed(entry, form, namespace, limits)
+    entries = list(layer.entries)
+    for position, entry in enumerate(layer.entries):
+        if entry.kind == "directory" and entry.place and (form := choices.pick(forms)):
+            entries[position] = dressed(entry, form, namespace, limits)
     return Layer(tuple(entries))
 
 
@@ -75,7 +72,7 @@ def dressed(entry: Entry, form: tuple[Private, ...], namespace: Namespace, limit
             continue
         if space == "trusted" or entry.kind in ("directory", "file"):
             added[PREFIX[space] + private.name] = private.value
-    return entry.with_xattrs(added)
+    return entry.copied(xattrs=tuple(sorted(added.items())))
 
 
 def _misplaced_mark(choices: Choices, layer: Layer, namespace: Namespace, limits: Limits) -> Layer:
@@ -97,7 +94,7 @@ def _with_header_of(changed: Entry, before: Entry, entry: Entry) -> Entry:
     if entry is before:
         return changed
     if entry.kind == "hardlink" and entry.target_path == before.place:
-        return replace(entry, xattrs=changed.xattrs)
+        return entry.copied(xattrs=changed.xattrs)
     return entry
 
 

@@ -6,6 +6,7 @@ try many of them in one mount; `reduce` tries them one after another.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -59,17 +60,26 @@ def candidates(case: Case) -> Iterator[Case]:
 
 
 def _exhausted(stage: Stage, case: Case, is_better: Callable[[Case], bool]) -> Case:
-    """`case` after a stage's steps were taken as long as one helps."""
+    """`case` after a stage's steps were taken as long as one helps.
+
+    Goes on from the step that helped, and ends after a whole round in which none did: what was tried in
+    vain at the front of a large case is not tried again each time something at its end can go.
+    """
+    start = 0
     while True:
-        better = next((candidate for candidate in _valid(stage(case), case) if is_better(candidate)), None)
-        if better is None:
-            return case
-        case = better
+        for position, simpler in enumerate(stage(case)):
+            if position >= start and _is_valid(simpler, case) and is_better(simpler):
+                case, start = simpler, position
+                break
+        else:
+            if not start:
+                return case
+            start = 0
 
 
-def _valid(simpler: Iterable[Case], case: Case) -> Iterator[Case]:
-    """Those that differ, and are well formed where `case` is."""
-    return (each for each in simpler if each != case and (case.malformed or not each.malformed))
+def _is_valid(simpler: Case, case: Case) -> bool:
+    """Whether it differs, and is well formed where `case` is."""
+    return simpler != case and (bool(case.malformed) or not simpler.malformed)
 
 
 def without_layers(case: Case) -> Iterator[Case]:
@@ -88,10 +98,31 @@ def without_entries(case: Case) -> Iterator[Case]:
     """Fewer entries, hardlinks going with their targets."""
     every = [(number, position) for number, layer in enumerate(case.stack) for position in range(len(layer))]
     for rest in _with_fewer(every):
-        kept = set(rest)
-        yield replace(
-            case, stack=tuple(_only(layer, number, kept) for number, layer in enumerate(case.stack))
-        )
+        yield _with_only(case, set(rest))
+
+
+def without_places(case: Case) -> Iterator[Case]:
+    """Fewer places that several layers have entries at, gone from all: for what compares its layers."""
+    several = _several(entry.place for layer in case.stack for entry in layer)
+    for rest in _with_fewer(several):
+        gone = set(several).difference(rest)
+        kept = {
+            (number, position)
+            for number, layer in enumerate(case.stack)
+            for position, entry in enumerate(layer)
+            if entry.place not in gone
+        }
+        yield _with_only(case, kept)
+
+
+def _several(items: Iterable[T]) -> list[T]:
+    """Those that come more than once, in their order."""
+    return [item for item, times in Counter(items).items() if times > 1]
+
+
+def _with_only(case: Case, kept: set[tuple[int, int]]) -> Case:
+    """The case with those of its entries, by layer and position."""
+    return replace(case, stack=tuple(_only(layer, number, kept) for number, layer in enumerate(case.stack)))
 
 
 def _only(layer: Layer, number: int, kept: set[tuple[int, int]]) -> Layer:
@@ -130,6 +161,18 @@ def plainer_entries(case: Case) -> Iterator[Case]:
         for entry in layer:
             for change in plain.changes(entry):
                 yield _with_layer(case, number, plain.applied(layer, entry, change))
+
+
+def plainer_in_all(case: Case) -> Iterator[Case]:
+    """One entry that stands alike in several layers, with less to say in all of them."""
+    for entry in _several(entry for layer in case.stack for entry in layer):
+        for change in plain.changes(entry):
+            yield replace(case, stack=tuple(_with_changed(layer, entry, change) for layer in case.stack))
+
+
+def _with_changed(layer: Layer, entry: Entry, change: plain.Change) -> Layer:
+    mine = next((each for each in layer if each == entry), None)
+    return layer if mine is None else plain.applied(layer, mine, change)
 
 
 def in_plain_order(case: Case) -> Iterator[Case]:
@@ -183,6 +226,6 @@ def plainer_setup(case: Case) -> Iterator[Case]:
 
 
 STAGES: Final[tuple[Stage, ...]] = (
-    without_layers, without_operations, without_entries, plainer_everywhere, plainer_entries, lifted,
-    plainer_names, plainer_setup, in_plain_order,
+    without_layers, without_operations, without_entries, without_places, plainer_everywhere, plainer_entries,
+    plainer_in_all, lifted, plainer_names, plainer_setup, in_plain_order,
 )  # fmt: skip

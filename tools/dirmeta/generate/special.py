@@ -54,3 +54,30 @@ def with_data_layers(limits: Limits) -> SearchStrategy[Case]:
 def _over_data(case: Case, data: Layer) -> Case:
     setup = replace(case.setup, upper=False, options=(("metacopy", "on"), ("datadir", "")))
     return replace(case, stack=(data, *case.stack), setup=setup)
+
+
+def without_whiteouts(limits: Limits, count: int) -> SearchStrategy[tuple[Case, ...]]:
+    """Batches of well-formed cases that hide nothing: an overlay mount lets nobody make a whiteout in it."""
+    return strategies.batches(limits, count=count).map(lambda batch: tuple(map(_without_whiteouts, batch)))
+
+
+def _without_whiteouts(case: Case) -> Case:
+    stack = (Layer(tuple(e for e in layer if e.kind != "whiteout" and not _is_disguised(e))) for layer in case.stack)
+    return replace(case, stack=tuple(stack))
+
+
+def _is_disguised(entry: Entry) -> bool:
+    return entry.kind == "char" and entry.device == (0, 0)
+
+
+def unreadable(limits: Limits) -> SearchStrategy[Case]:
+    """A marked directory that only its owner may read, over an open one."""
+    return strategies.drawn(2, lambda choices: _unreadable(choices, limits))
+
+
+def _unreadable(choices: Choices, limits: Limits) -> Case:
+    mark = ((overlayfs.mark_name("user"), overlayfs.YES),)
+    owner = choices.pick(limits.ids or (7, 8, 1000))
+    private = Entry("d/", "directory", choices.pick((0o700, 0o000, 0o711)), owner, owner, 2_000_000_000, mark)
+    stack = (Layer((Entry("d/", "directory", mtime=1_000_000_000),)), Layer((private,)))
+    return Case(stack, Setup("user", layout="model", backing=limits.backings[0]))

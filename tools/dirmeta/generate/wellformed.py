@@ -91,16 +91,15 @@ def draft(choices: Choices, pool: Pools, grove: Grove, room: Room = ROOMS[0]) ->
     leaves = choices.pick(_COUNTS) * room.leaves // 8
     explicit, childless = choices.index(256), choices.index(256)
     directories = grove.directories[: room.directories]
-    for number in range(room.leaves):
-        slot = choices.part(LEAF_SIZE)
-        if number < leaves:
-            _leaf(slot, made, pool, grove, directories)
+    for _ in range(leaves):
+        _leaf(choices.part(LEAF_SIZE), made, pool, grove, directories)
+    choices.skip(LEAF_SIZE * (room.leaves - leaves))
     for number, directory in enumerate(directories):
-        slot = choices.part(HEADER_SIZE)
         # Half of those with something below have an entry, and a quarter of the others.
         has_entry = explicit >> number & 1 == 1
         if not made.holds_something(directory):
             has_entry = childless >> 2 * number & 3 == 3
+        slot = choices.part(HEADER_SIZE)
         if has_entry and made.is_free(directory):
             name, turn, meta = header(slot, pool, directory + "/", DIRECTORY_MODES, pool.directories)
             made.add(directory, turn, Entry(name, "directory", *meta))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from dirmeta.judge.experiments import Conditions
@@ -31,6 +31,7 @@ class Bench:
     deadline         time.monotonic() after which no more is drawn; None for no limit
     umask            under which subjects run, or None for each case's own
     again            how to repeat a case, with {id} in it
+    broken           why the subject can not be judged, from the smoke check
     """
 
     lab: Lab
@@ -39,6 +40,8 @@ class Bench:
     unpacks: frozenset[str] = frozenset()
     mounts: frozenset[str] = frozenset()
     subject: str = "reference"
+    version: str = ""
+    kernel: str = "host"
     profile: Profile = "quick"
     strict: bool = False
     seed: int = 0
@@ -47,12 +50,17 @@ class Bench:
     umask: int | None = None
     again: str = "dirmeta replay {id}"
     broken: str = ""
-    notes: list[str] = field(default_factory=list)
 
     def cases(self, family: Family) -> int:
         """How many cases a shard of the family draws."""
         profile = FACTOR[self.profile] * family.cases // family.shards
         return min(profile, self.examples) if self.examples else profile
+
+    def stride(self, size: int, family: Family) -> int:
+        """Every how manieth case of a scope of that size is taken: all of them in the full profile."""
+        if self.profile == "full" and not self.examples:
+            return 1
+        return max(1, size // (self.cases(family) * family.shards))
 
     def spent(self) -> bool:
         """Whether the time given to the run is over."""

@@ -57,6 +57,8 @@ def who_has_it_so(trial: Trial, finding: Finding) -> str:
             words.append(f"layer {number}")
             break
     same = [name for name, tree in _models(trial, merging).items() if _agrees(tree, finding)]
+    if "topmost" in same:  # what today's kernels do explains enough
+        same = ["topmost"]
     if same:
         words.append(f"as policy {' or '.join(same)} has it")
     return f"    {', '.join(words)}" if words else ""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
@@ -19,6 +23,36 @@ class Enough(BaseException):
 Batch = tuple[Case, ...]
 Draws = Callable[[Limits, int], SearchStrategy[Batch]]
 """Given what a lab can not do and how many cases make a batch: batches."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Every case of a finite set, without Hypothesis."""
+
+    every: Callable[[Limits], Iterator[Case]]
+
+    def size(self, limits: Limits) -> int:
+        """How many cases there are."""
+        return _size(self.every, limits)
+
+    def feed(
+        self, limits: Limits, pack: int, part: tuple[int, int], stride: int, each: Callable[[Batch], None]
+    ) -> None:
+        """Call `each` with batches of `pack` cases, until all were or it raises `Enough`.
+
+        part    (number, of how many) equal parts of the set is taken
+        stride  only every so manieth case of the part
+        """
+        number, parts = part
+        cases = islice(self.every(limits), number, None, parts * stride)
+        with suppress(Enough):
+            while batch := tuple(islice(cases, pack)):
+                each(batch)
+
+
+@cache
+def _size(every: Callable[[Limits], Iterator[Case]], limits: Limits) -> int:
+    return sum(1 for _ in every(limits))
 
 
 def one_by_one(cases: Callable[[Limits], SearchStrategy[Case]]) -> Draws:
@@ -44,7 +78,5 @@ def feed(strategy: SearchStrategy[Batch], batches: int, number: int, each: Calla
     def drawn(batch: Batch) -> None:
         each(batch)
 
-    try:
+    with suppress(Enough):
         drawn()
-    except Enough:
-        return

@@ -6,17 +6,19 @@ returns a record of `rules/seen.py`. It plans and reads, and does nothing itself
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
-from dirmeta.labs.base import Lab
+from dirmeta.labs.base import Lab, LabError
 from dirmeta.model import oracle
 from dirmeta.model.stack import Case, Layer, Setup, TarFormat
 from dirmeta.model.tree import Tree
-from dirmeta.observe.steps import Failure, Job, Layout, Log, Mount, Result, Step, Unpack, Unpacked, Walk
+from dirmeta.observe.steps import WITHOUT_XATTRS, Failure, Job, Layout, Log, Mount, Result, Step, Unpack, Unpacked, Walk
 from dirmeta.rules.seen import LayerSeen, StackSeen
 from dirmeta.streams import tar
+from dirmeta.streams.errors import EncodeError
 
 Record = TypeVar("Record")
 Experiment = Callable[[Case, "Conditions"], Generator[Job, list[Result], Any]]
@@ -48,14 +50,29 @@ def observe(experiment: Experiment, case: Case, conditions: Conditions, lab: Lab
         job = next(plan)
         while True:
             [results] = lab.run([job])
+            _require_room(results)
             job = plan.send(results)
     except StopIteration as end:
         return end.value
 
 
+def _require_room(results: Sequence[Result]) -> None:
+    """LabError where the suite itself ran out of room, which says nothing about a subject or a kernel."""
+    last = results[-1] if results else None
+    filled = any(isinstance(each, Unpacked) and each.trouble == "full" for each in results)
+    if isinstance(last, Failure) and last.errno in (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM) and not filled:
+        raise LabError(f"the scratch space is full ({last.text}); make room, or give another with --scratch DIR")
+
+
 def unpacked(case: Case, conditions: Conditions) -> Plan[StackSeen]:
     """Unpack every layer from its tar stream."""
     results = yield Job(unpack_steps(case), case.setup.backing)
+    return StackSeen(layers_seen(case, results))
+
+
+def unpacked_without_xattrs(case: Case, conditions: Conditions) -> Plan[StackSeen]:
+    """Unpack every layer where no xattr can be stored."""
+    results = yield Job(unpack_steps(case), WITHOUT_XATTRS)
     return StackSeen(layers_seen(case, results))
 
 
@@ -90,7 +107,7 @@ def encoded(layer: Layer, wanted: TarFormat) -> bytes:
     """A layer as a tar stream; as PAX where the wanted format can not hold it."""
     try:
         return tar.encode(layer, wanted)
-    except tar.EncodeError:
+    except EncodeError:
         return tar.encode(layer, "pax")
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
-from dirmeta.judge.draw import Draws
+from dirmeta.judge.draw import Draws, Scope
 from dirmeta.judge.experiments import Experiment
 from dirmeta.model.overlayfs import Namespace
 from dirmeta.rules.registry import CHECKS, Check
@@ -19,8 +20,9 @@ PACK = 16
 class Family:
     """What is drawn, how it is looked at, and which rules judge it.
 
+    draws   batches from Hypothesis, or a finite scope that is gone through
     sees    the record of `rules/seen.py` that the experiment returns
-    cases   how many are drawn in the quick profile, over all shards
+    cases   how many are drawn in the quick profile, over all shards; of a scope the full one takes all
     pack    how many of them share one experiment; 1 for cases that can not share
     shards  pytest items a rule has; fixed, so that reports do not depend on the number of workers
     shaped  draws layers that are not well formed, for the rules that name their shape
@@ -28,7 +30,7 @@ class Family:
     """
 
     rules: tuple[str, ...]
-    draws: Draws
+    draws: Draws | Scope
     does: Experiment
     sees: type = StackSeen
     cases: int = 320
@@ -51,19 +53,9 @@ class Family:
         return CHECKS[rule, self.sees]
 
 
-def family(
-    *rules: str,
-    draws: Draws,
-    does: Experiment,
-    sees: type = StackSeen,
-    cases: int = 320,
-    pack: int = PACK,
-    shards: int = 1,
-    shaped: bool = False,
-    namespaces: tuple[Namespace, ...] = ("trusted", "user"),
-) -> Family:
-    """Declare a family in a suite file; the plugin finds it there."""
-    return Family(rules, draws, does, sees, cases, pack, shards, shaped, namespaces)
+def family(*rules: str, **how: Any) -> Family:
+    """Declare a family in a suite file, where the plugin finds it; `how` is the fields of `Family`."""
+    return Family(rules, **how)
 
 
 def seed_of(name: str, shard: int, run: int = 0) -> int:

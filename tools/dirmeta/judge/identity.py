@@ -5,15 +5,16 @@ from __future__ import annotations
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Final, cast
 
 from dirmeta.judge.experiments import Conditions, Plan, as_tree, failure, layout_steps, mount
 from dirmeta.judge.marks import without_marks
 from dirmeta.model import oracle, overlayfs, paths
-from dirmeta.model.stack import Case
+from dirmeta.model.overlayfs import Namespace
+from dirmeta.model.stack import Case, Setup
 from dirmeta.model.tree import Tree
-from dirmeta.observe.steps import Agree, Identify, Identity, Job, Operate, Outcome, Result, Unmount, Walk
-from dirmeta.rules.seen import Guarantees, Kept, Looks
+from dirmeta.observe.steps import Agree, AskAsStranger, Identify, Identity, Job, Operate, Outcome, Result, Step, Unmount, Walk
+from dirmeta.rules.seen import Guarantees, Kept, Looks, Stranger
 
 Rows = dict[str, dict[str, tuple[int, int, int, int]]]
 
@@ -31,24 +32,42 @@ def asked_in_every_way(case: Case, conditions: Conditions) -> Plan[Looks]:
     return Looks({path: {**rows, **again.get(path, {})} for path, rows in first.items()})
 
 
+MIXES: Final[tuple[tuple[tuple[str, str], ...], ...]] = (
+    (),
+    (("index", "on"), ("nfs_export", "on"), ("redirect_dir", "nofollow")),
+)
+"""Mount options under which identity is looked at; only nfs_export gives file handles."""
+
+
 def identified(case: Case, conditions: Conditions) -> Plan[Guarantees]:
     """Look at identity numbers before and after copy-up and remount, with marks and without."""
     diffs = oracle.diff_directories(case)
     held = []
     for twin in (diffs, [without_marks(tree) for tree in diffs]):
-        mounted = mount(replace(case.setup, upper=True), len(twin), conditions)
-        changes = [Operate("chmod", f"m/{path}", (0o700,)) for path in _directories(twin, case)]
-        looks = (mounted, Identify("m"), *changes, Identify("m"), Unmount("m"), mounted, Identify("m"))
-        results = yield Job((*layout_steps(twin), *looks), case.setup.backing)
-        if failed := failure(results):
-            return Guarantees({}, {}, failed)
-        held.append(_guarantees(*_identities(results)))
-    return Guarantees(*held)
+        found: dict[str, frozenset[str]] = {}
+        for mix in MIXES:
+            setup = replace(case.setup, upper=True, options=mix)
+            results = yield Job((*layout_steps(twin), *_look_thrice(twin, setup, conditions)), setup.backing)
+            if failed := failure(results):
+                return Guarantees({}, {}, failed)
+            label = ", nfs_export" if mix else ""
+            for path, facts in _guarantees(*_identities(results)).items():
+                found[path] = found.get(path, frozenset()) | {fact + label for fact in facts}
+        held.append(found)
+    with_marks, without = held
+    return Guarantees(with_marks, without)
 
 
-def _directories(diffs: Sequence[Tree], case: Case) -> list[str]:
+def _look_thrice(diffs: Sequence[Tree], setup: Setup, conditions: Conditions) -> tuple[Step, ...]:
+    """Look at a fresh mount, once everything in it is copied up, and after a remount with the same upper."""
+    mounted = mount(setup, len(diffs), conditions)
+    changes = [Operate("chmod", f"m/{path}", (0o700,)) for path in _directories(diffs, setup.namespace)]
+    return (mounted, Identify("m"), *changes, Identify("m"), Unmount("m"), mounted, Identify("m"))
+
+
+def _directories(diffs: Sequence[Tree], namespace: Namespace) -> list[str]:
     """The directories of the merged view but its root, parents before children."""
-    view = oracle.merge(diffs, delegate=False, namespace=case.setup.namespace)
+    view = oracle.merge(diffs, delegate=False, namespace=namespace)
     return sorted(view.contributors.keys() - {paths.ROOT})
 
 
@@ -80,10 +99,21 @@ def _holding(fresh: Identity, copied: Identity | None, remounted: Identity | Non
     return [fact for fact, holds in facts.items() if holds]
 
 
+def asked_by_a_stranger(case: Case, conditions: Conditions) -> Plan[Stranger]:
+    """Have someone mount who may not read the topmost layer's directory."""
+    diffs = oracle.diff_directories(case)
+    mounted = mount(case.setup, len(diffs), conditions)
+    results = yield Job((*layout_steps(diffs), AskAsStranger(mounted, "m/d")), case.setup.backing)
+    if failed := failure(results):
+        return Stranger(0, 0, failed)
+    outcome = cast(Outcome, results[-1])
+    return Stranger(outcome.errno, int(outcome.value[1]) if isinstance(outcome.value, tuple) else 0)
+
+
 def copied_up(case: Case, conditions: Conditions) -> Plan[Kept]:
     """Ask every directory for the mark, change it through the mount, and look at the raw upper."""
     diffs = oracle.diff_directories(case)
-    touched = _directories(diffs, case)
+    touched = _directories(diffs, case.setup.namespace)
     mark = overlayfs.mark_name(case.setup.namespace)
     asks = [Operate("getxattr", f"m/{path}", (mark,)) for path in touched]
     changes = [Operate("chmod", f"m/{path}", (0o700,)) for path in touched]

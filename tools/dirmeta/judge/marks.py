@@ -123,8 +123,8 @@ def switched(case: Case, conditions: Conditions) -> Plan[Switched]:
     results = yield Job(tuple(steps), case.setup.backing)
     if failed := failure(results):
         return Switched((), {}, {}, failed)
-    walks = [as_tree(result) for result in results if isinstance(result, dict)]
-    return Switched(tuple(diffs), *walks)
+    shown_on, shown_off = (as_tree(result) for result in results if isinstance(result, dict))
+    return Switched(tuple(diffs), shown_on, shown_off)
 
 
 FIRST_ID: Final = 100_000

@@ -39,7 +39,7 @@ class Wanted:
     examples: int | None = None
     seconds: float | None = None
     timeout: float = 30.0
-    seed: int = 0
+    seed: int | None = None
     umask: str = ""
     backing: str = ""
     scratch: str = ""
@@ -111,7 +111,8 @@ def open_bench(wanted: Wanted, subject: Subject) -> Bench:
 
 def _bench(wanted: Wanted, subject: Subject, lab: Lab) -> Bench:
     delegate = wanted.expect == "delegate" or (lab.claims_feature and wanted.expect != "topmost")
-    mounts = frozenset({"feature"} if delegate else {"no-feature"})
+    mounts = frozenset({"feature" if delegate else "no-feature"})
+    mounts |= {"two-backings"} if len(lab.limits.backings) > 1 else set()
     terms = Terms(
         delegate=delegate,
         policies=wanted.terms_policies(),
@@ -120,13 +121,31 @@ def _bench(wanted: Wanted, subject: Subject, lab: Lab) -> Bench:
         granularity=lab.limits.mtime[2],
     )
     conditions = Conditions(lab.claims_feature, delegate, lab.log_readable, lab.limits.backings, release(lab.kernel))
-    bench = Bench(lab, terms, conditions, subject.claims, mounts, subject.name)
-    bench.profile, bench.strict, bench.seed, bench.examples = wanted.profile, wanted.strict, wanted.seed, wanted.examples
+    unpacks = subject.claims | ({"escaped-xattrs"} if conditions.release >= (6, 7) else set())
+    bench = Bench(lab, terms, conditions, unpacks, mounts, subject.name)
+    bench.profile, bench.strict, bench.seed, bench.examples = wanted.profile, wanted.strict, wanted.seed or 0, wanted.examples
     bench.deadline = time.monotonic() + wanted.seconds if wanted.seconds else None
     bench.umask = int(wanted.umask, 8) if wanted.umask else None
     bench.again = again(wanted)
+    bench.version, bench.kernel = subject.version, wanted.kernel or "host"
     bench.broken = smoke(subject, lab)
     return bench
+
+
+def about(bench: Bench) -> dict[str, str]:
+    """What a run was about, in words, by name, in the order to print."""
+    semantics = "delegate" if bench.terms.delegate else "topmost"
+    if bench.lab.claims_feature == bench.terms.delegate:
+        accepts = "accepts" if bench.lab.claims_feature else "does not know"
+        reason = f"the kernel {accepts} the mount option dirmeta_delegate"
+    else:
+        reason = "as --expect has it"
+    limits = bench.lab.limits
+    return {
+        "subject": " ".join([bench.subject, bench.version]).strip(),
+        "kernel": f"{bench.kernel} {bench.lab.kernel}, judged as {semantics}: {reason}",
+        "layers": f"on {', '.join(limits.backings)}; marks in {' and '.join(f'{each}.*' for each in limits.namespaces)}",
+    }
 
 
 def again(wanted: Wanted) -> str:

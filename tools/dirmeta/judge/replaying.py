@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from dirmeta.generate.features import features
 from dirmeta.judge.bench import Bench
 from dirmeta.judge.confirm import describe
 from dirmeta.judge.experiments import observe
@@ -47,6 +48,8 @@ def _judge(family: Family, case: Case, rules: Collection[str], bench: Bench) -> 
 
 def _result(rule: str, family: Family, trial: Trial, bench: Bench) -> RuleResult:
     check = family.check(rule)
+    if check.needs and features(trial.case).isdisjoint(check.needs):
+        return RuleResult(rule, "n/a", "its situation is not in this case")
     if check.watch is not None:
         seen = "; ".join(dict.fromkeys(check.watch(trial)))
         return RuleResult(rule, "observed", seen, 1) if seen else RuleResult(rule, "n/a", "its situation is not in this case")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
 Verdict = Literal["pass", "noted", "expected", "observed", "n/a", "unverified", "fail", "error"]
@@ -67,7 +67,6 @@ class Report:
     about: dict[str, str]
     results: tuple[RuleResult, ...] = ()
     seconds: float = 0.0
-    notes: tuple[str, ...] = field(default=())
 
 
 def together(rule: str, results: Sequence[RuleResult]) -> RuleResult:
@@ -84,6 +83,14 @@ def exit_status(results: Iterable[RuleResult]) -> int:
     """1 where a rule fails, else 3 where one is in error, else 4 where one is unverified, else 0."""
     verdicts = {result.verdict for result in results}
     return 1 if "fail" in verdicts else 3 if "error" in verdicts else 4 if "unverified" in verdicts else 0
+
+
+def common_error(results: Sequence[RuleResult]) -> str:
+    """The one reason why no rule that applies could be judged, or nothing."""
+    applicable = [result for result in results if result.verdict != "n/a"]
+    reasons = {result.reason for result in applicable if result.verdict == "error"}
+    alike = len(reasons) == 1 and all(result.verdict == "error" for result in applicable)
+    return reasons.pop() if alike else ""
 
 
 def summary(results: Sequence[RuleResult]) -> str:

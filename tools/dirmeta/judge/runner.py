@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dirmeta.generate.features import features
-from dirmeta.generate.packing import pack, packable
+from dirmeta.generate.packing import joined, packable
 from dirmeta.judge.bench import Bench
 from dirmeta.judge.confirm import witness
-from dirmeta.judge.draw import Batch, Enough, feed
+from dirmeta.judge.coverage import Coverage
+from dirmeta.judge.draw import Batch, Enough, Scope, feed
 from dirmeta.judge.experiments import observe
 from dirmeta.judge.family import Family, seed_of
 from dirmeta.judge.packs import split
 from dirmeta.judge.results import RuleResult, Verdict
 from dirmeta.labs.base import LabError
+from dirmeta.model.limits import Limits
 from dirmeta.model.stack import Case
 from dirmeta.rules.catalogue import catalogue
 from dirmeta.rules.registry import Check, Trial
@@ -30,13 +31,12 @@ SUSPECTS = 2 * 16
 class Tally:
     """What a shard has seen so far.
 
-    met       feature of cases → how many had it
     suspects  rule → cases in which it looked broken, with the pack they were in
     watched   open rule → what happened, counted
     """
 
+    coverage: Coverage
     cases: int = 0
-    met: Counter[str] = field(default_factory=Counter)
     suspects: dict[str, list[tuple[Case, Case]]] = field(default_factory=dict)
     watched: dict[str, Counter[str]] = field(default_factory=dict)
 
@@ -48,16 +48,36 @@ def run_shard(family: Family, name: str, shard: int, rules: Sequence[str], bench
     if not limits.namespaces:
         needed = " or ".join(family.namespaces)
         return {rule: RuleResult(rule, "unverified", f"{needed}.* xattrs can not be written here") for rule in rules}
-    tally = Tally()
     checks = [family.check(rule) for rule in rules]
-    number = seed_of(name, shard, bench.seed)
-    batches = -(-bench.cases(family) // family.pack)
+    tally = Tally(Coverage(checks, _planned(family, limits, bench)))
     try:
-        drawn = family.draws(limits, family.pack)
-        feed(drawn, batches, number, lambda batch: _judge_batch(batch, family, checks, bench, tally))
+        _feed(family, name, shard, limits, bench, lambda batch: _judge_batch(batch, family, checks, bench, tally))
         return {check.rule: _result(check, family, bench, tally) for check in checks}
     except LabError as lost:
         return {rule: RuleResult(rule, "error", str(lost), tally.cases) for rule in rules}
+
+
+def _planned(family: Family, limits: Limits, bench: Bench) -> int:
+    """How many cases the shard has at most."""
+    if isinstance(family.draws, Scope):
+        return family.draws.size(limits)
+    return _batches(family, bench) * family.pack
+
+
+def _batches(family: Family, bench: Bench) -> int:
+    return -(-bench.cases(family) // family.pack)
+
+
+def _feed(
+    family: Family, name: str, shard: int, limits: Limits, bench: Bench, each: Callable[[Batch], None]
+) -> None:
+    """Give a shard's cases to `each`, in batches."""
+    if isinstance(family.draws, Scope):
+        stride = bench.stride(family.draws.size(limits), family)
+        family.draws.feed(limits, family.pack, (shard, family.shards), stride, each)
+    else:
+        drawn = family.draws(limits, family.pack)
+        feed(drawn, _batches(family, bench), seed_of(name, shard, bench.seed), each)
 
 
 def _judge_batch(
@@ -66,7 +86,7 @@ def _judge_batch(
     if bench.spent():
         raise Enough
     for together in _groups([bench.adapted(case) for case in batch], family):
-        packed = pack(together) if len(together) > 1 else together[0]
+        packed = joined(together) if len(together) > 1 else together[0]
         seen = observe(family.does, packed, bench.conditions, bench.lab)
         seens = split(seen, len(together), [len(case.stack) for case in together]) if len(together) > 1 else [seen]
         for case, each in zip(together, seens, strict=True):
@@ -91,7 +111,7 @@ def _groups(batch: Sequence[Case], family: Family) -> list[list[Case]]:
 
 def _judge_case(trial: Trial, packed: Case, checks: Sequence[Check], tally: Tally) -> None:
     tally.cases += 1
-    tally.met.update(features(trial.case))
+    tally.coverage.add(trial.case)
     for check in checks:
         if check.watch is not None:
             tally.watched.setdefault(check.rule, Counter()).update(check.watch(trial))
@@ -110,7 +130,7 @@ def _result(check: Check, family: Family, bench: Bench, tally: Tally) -> RuleRes
         shown = witness(check, family, suspects, bench)
         verdict: Verdict = "noted" if rule.status == "s" and not bench.strict else "fail"
         return RuleResult(check.rule, verdict, shown.saw, tally.cases, (shown,))
-    if missing := _unmet(check, tally):
+    if missing := tally.coverage.unmet(check, tally.cases):
         return RuleResult(check.rule, "unverified", missing, tally.cases)
     return RuleResult(check.rule, "pass", "", tally.cases)
 
@@ -122,13 +142,3 @@ def _observed(check: Check, tally: Tally) -> RuleResult:
     total = sum(counted.values())
     words = "; ".join(f"{what} ({number} of {total})" for what, number in counted.most_common())
     return RuleResult(check.rule, "observed", words, tally.cases)
-
-
-def _unmet(check: Check, tally: Tally) -> str:
-    """Which precondition of the rule was met too seldom, in words; or nothing."""
-    for feature, share in check.needs.items():
-        if tally.met[feature] < max(1.0, share * tally.cases):
-            return f"{feature!r} in {tally.met[feature]} of {tally.cases} cases; {share:.0%} are needed"
-    return "" if tally.cases else "no case was drawn"
-
-

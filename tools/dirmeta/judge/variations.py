@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, cast
 
 from dirmeta.judge.experiments import (
     Conditions,
@@ -22,10 +22,11 @@ from dirmeta.judge.experiments import (
     unpack,
     unpack_steps,
 )
-from dirmeta.model import oracle, paths
+from dirmeta.model import oracle, overlayfs, paths
+from dirmeta.model.overlayfs import Namespace
 from dirmeta.model.stack import Case
 from dirmeta.model.tree import Node, Tree
-from dirmeta.observe.steps import Job, Mount, Result, Step, Unmount, UnpackTogether, Walk
+from dirmeta.observe.steps import Job, Mount, Result, Step, Unmount, Unpacked, UnpackTogether, Walk
 from dirmeta.rules.seen import LayerSeen, StackSeen, Twice, Views
 
 Mix = tuple[tuple[str, str], ...]
@@ -58,13 +59,13 @@ def _together(case: Case, results: Sequence[Result]) -> tuple[LayerSeen, ...]:
         return tuple(LayerSeen({}, trouble=failed) for _ in case.stack)
     hows, *walks = results
     assert isinstance(hows, tuple)
+    hows = cast("tuple[Unpacked, ...]", hows)
     return tuple(layer_seen(how, tree) for how, tree in zip(hows[::-1], walks, strict=True))
 
 
 def unpacked_on_overlay(case: Case, conditions: Conditions) -> Plan[StackSeen]:
     """Unpack every layer through an overlay mount, and mount what came of it from there."""
-    trusted = replace(case.setup, namespace="trusted", options=(), upper=True)
-    outer = mount(trusted, 1, conditions, at="outer")
+    outer = mount(replace(case.setup, options=(), upper=True), 1, conditions, at="outer")
     steps: list[Step] = [*layout_steps([{paths.ROOT: Node("directory")}]), outer]
     for number, layer in enumerate(case.stack, 1):
         steps += [unpack(layer, f"outer/l{number}", case.setup), Walk(f"outer/l{number}")]
@@ -142,14 +143,24 @@ def mounted_steps(diffs: Sequence[Tree], case: Case, conditions: Conditions) -> 
 
 
 def nested(case: Case, conditions: Conditions) -> Plan[Views]:
-    """Mount, mount that as a lower of another overlay, and look at both."""
+    """Mount, mount that as a lower of another overlay that reads the same namespace, and look at both."""
+    return _nested(case, conditions, case.setup.namespace)
+
+
+def nested_across(case: Case, conditions: Conditions) -> Plan[Views]:
+    """The same, but the outer mount reads the other namespace, whose marks the inner one shows."""
+    return _nested(case, conditions, overlayfs.OTHER[case.setup.namespace])
+
+
+def _nested(case: Case, conditions: Conditions, namespace: Namespace) -> Plan[Views]:
     diffs = oracle.diff_directories(case)
     inner = mount(replace(case.setup, upper=False), len(diffs), conditions, at="inner")
-    outer = Mount("m", ("inner",), "", inner.options)
-    results = yield Job((*layout_steps(diffs), inner, Walk("inner"), outer, Walk("m")), case.setup.backing)
+    outer = options(replace(case.setup, namespace=namespace, options=(), upper=False), conditions)
+    steps = (*layout_steps(diffs), inner, Walk("inner"), Mount("m", ("inner",), "", outer), Walk("m"))
+    results = yield Job(steps, case.setup.backing)
     if failed := failure(results):
         return Views({}, failed)
     # What the inner mount shows under the mark's name is a mark to the outer one, and hidden there.
     shown = as_tree(results[len(diffs) + 1])
-    again = oracle.merge([shown], delegate=conditions.delegate, namespace=case.setup.namespace)
+    again = oracle.merge([shown], delegate=conditions.delegate, namespace=namespace)
     return Views({"one deep": again.tree, "two deep": as_tree(results[-1])})

@@ -16,9 +16,12 @@ from dirmeta.labs.probe import probe
 from dirmeta.labs.scratch import Places
 from dirmeta.model.limits import Limits
 from dirmeta.model.overlayfs import Namespace
+from dirmeta.observe import transport
 from dirmeta.observe.executor import Executor
 from dirmeta.observe.steps import Job, Result, Unpack, Unpacked
+from dirmeta.observe.transport import FlatJob, FlatResult
 from dirmeta.sandbox import credentials, serve, syscalls
+from dirmeta.sandbox.diagnosis import in_user_namespace
 
 _GARBAGE: Final = 200_000
 """Objects between collections: trees are many objects and no cycles."""
@@ -110,9 +113,8 @@ class Agent:
 
 
 def _privileged() -> bool:
-    """Whether all ids are mapped, so that trusted.* xattrs are to be expected."""
-    with open("/proc/self/uid_map", encoding="ascii") as file:
-        return int(file.read().split()[2]) > 1
+    """Whether trusted.* xattrs are to be expected: only the first user namespace may write them."""
+    return not in_user_namespace()
 
 
 _agent: Agent | None = None
@@ -129,8 +131,9 @@ def start(subject: Unpacks | None, backing: str, directory: str) -> Welcome:
     return _agent.welcome
 
 
-def run(jobs: Sequence[Job]) -> list[list[Result]]:
+def run(jobs: Sequence[FlatJob]) -> list[list[FlatResult]]:
     """The results of each job, one a step; see `Executor.run`."""
     if _agent is None:
         raise RuntimeError("the agent was asked to run before it was started")
-    return _agent.run(jobs)
+    todo = list(map(transport.job, jobs))
+    return list(map(transport.flat_results, todo, _agent.run(todo)))

@@ -21,10 +21,17 @@ class Lab(Protocol):
     log_readable    whether jobs may ask for its log
     """
 
-    kernel: str
-    claims_feature: bool
-    log_readable: bool
-    limits: Limits
+    @property
+    def kernel(self) -> str: ...
+
+    @property
+    def claims_feature(self) -> bool: ...
+
+    @property
+    def log_readable(self) -> bool: ...
+
+    @property
+    def limits(self) -> Limits: ...
 
     def run(self, jobs: Sequence[Job]) -> list[list[Result]]:
         """One list of results a job; the last is a `Failure` where a step could not be done."""

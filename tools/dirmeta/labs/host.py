@@ -9,6 +9,7 @@ from typing import Final
 
 from dirmeta.labs import agent
 from dirmeta.labs.base import LabError
+from dirmeta.observe import transport
 from dirmeta.observe.steps import Job, Result
 from dirmeta.sandbox.worker import START_TIMEOUT, Worker, WorkerError
 
@@ -59,9 +60,10 @@ class HostLab:
         if not self._worker.alive:
             self._worker = self._started()
         try:
-            return self._worker.call_within(timeout, agent.run, tuple(jobs))
+            answers = self._worker.call_within(timeout, agent.run, list(map(transport.flat_job, jobs)))
         except WorkerError as error:
             raise LabError(str(error)) from error
+        return list(map(transport.results, answers))
 
     def close(self) -> None:
         """End it; everything inside is gone when this returns."""

@@ -13,7 +13,7 @@ def idmapped(step: IdMap) -> None:
     """Do the step; names are relative to the working directory."""
     namespace.assert_private()
     os.makedirs(step.at, 0o755, exist_ok=True)
-    mapping = _user_namespace(step.first, step.count)
+    mapping = _user_namespace(step.first, step.ids)
     try:
         tree = syscalls.open_tree(step.source)
         try:

@@ -24,11 +24,11 @@ def overlay(step: Mount) -> None:
     lowers = _lowers(step)
     for directory in (step.at, *lowers, *_uppers(step).values()):
         os.makedirs(directory, 0o755, exist_ok=True)
-    data = _data(step, lowers)
-    if step.append or len(data) >= mmap.PAGESIZE:
+    options = data(step)
+    if step.append or len(options) >= mmap.PAGESIZE:
         _by_parameters(step, lowers, step.at)
     else:
-        _by_string(step, lowers, data)
+        _by_string(step, lowers, options)
 
 
 def _lowers(step: Mount) -> tuple[str, ...]:
@@ -40,16 +40,18 @@ def _uppers(step: Mount) -> dict[str, str]:
     return {"upperdir": step.upper, "workdir": f"{step.upper}.work"} if step.upper else {}
 
 
-def _data(step: Mount, lowers: tuple[str, ...]) -> str:
+def data(step: Mount) -> str:
+    """The option string of the step for mount(2)."""
+    lowers = _lowers(step)
     merged = len(lowers) - step.data_only
     lowerdir = ":".join(lowers[:merged]) + "".join(f"::{name}" for name in lowers[merged:])
     named = (("lowerdir", lowerdir), *_uppers(step).items(), *step.options)
     return ",".join(f"{name}={value}" if value else name for name, value in named)
 
 
-def _by_string(step: Mount, lowers: tuple[str, ...], data: str) -> None:
+def _by_string(step: Mount, lowers: tuple[str, ...], options: str) -> None:
     try:
-        syscalls.mount("overlay", step.at, "overlay", 0, data)
+        syscalls.mount("overlay", step.at, "overlay", 0, options)
     except OSError as error:
         why = _messages_of_another_try(step, lowers)
         raise OSError(error.errno, f"{error.strerror}{why}", step.at) from error

@@ -10,11 +10,11 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from typing import Final
 
-from dirmeta.labs import ext4, mounts
+from dirmeta.labs import ext4, mounts, stranger
 from dirmeta.labs.directory import Claim
 from dirmeta.labs.idmap import idmapped
 from dirmeta.labs.kmsg import KernelLog
-from dirmeta.observe.steps import IdMap, Mount
+from dirmeta.observe.steps import WITHOUT_XATTRS, AskAsStranger, IdMap, Mount, Outcome
 from dirmeta.sandbox import namespace, syscalls
 
 _TMPFS: Final = "mode=0755,size=256m,nr_inodes=262144"
@@ -33,6 +33,9 @@ class HostScratch:
 
     def idmapped(self, step: IdMap, /) -> None:
         idmapped(step)
+
+    def stranger(self, step: AskAsStranger, /) -> Outcome:
+        return stranger.ask(step)
 
     def unmount(self, at: str, /) -> None:
         namespace.assert_private()
@@ -74,10 +77,14 @@ class Places:
 
     @contextmanager
     def __call__(self, backing: str, /) -> Iterator[HostScratch]:
-        if backing not in self._kinds:
+        if backing == WITHOUT_XATTRS:
+            kind: Callable[[], AbstractContextManager[str]] = self._on_ramfs
+        elif backing in self._kinds:
+            kind = self._kinds[backing]
+        else:
             raise OSError(errno.EOPNOTSUPP, f"this lab has no scratch directory of kind {backing!r}")
         namespace.assert_private()
-        with self._kinds[backing]() as path:
+        with kind() as path:
             self._log.begin()
             yield HostScratch(path, self._log)
 
@@ -85,11 +92,17 @@ class Places:
         if self._claim:
             self._claim.release()
 
+    def _on_tmpfs(self) -> AbstractContextManager[str]:
+        return self._mounted("tmpfs", _TMPFS)
+
+    def _on_ramfs(self) -> AbstractContextManager[str]:
+        return self._mounted("ramfs", "mode=0755")
+
     @contextmanager
-    def _on_tmpfs(self) -> Iterator[str]:
-        path = f"{self._home}/tmpfs"
+    def _mounted(self, kind: str, options: str) -> Iterator[str]:
+        path = f"{self._home}/{kind}"
         os.makedirs(path, exist_ok=True)
-        syscalls.mount("scratch", path, "tmpfs", syscalls.MS_NOSUID, _TMPFS)
+        syscalls.mount("scratch", path, kind, syscalls.MS_NOSUID, options)
         try:
             yield path
         finally:

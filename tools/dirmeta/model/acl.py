@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 VERSION: Final = 2
@@ -95,6 +96,7 @@ def _rwx(bits: int) -> str:
     return "".join(letter if bits & (4 >> i) else "-" for i, letter in enumerate("rwx"))
 
 
+@lru_cache(maxsize=1024)
 def mode_bits(value: bytes) -> int:
     """The nine permission bits of a file with this access ACL: owner, mask (or group), other."""
     bits = {tag: bits for tag, ident, bits in unpack(value) if ident < 0}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Final, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal
 
 from dirmeta.model import acl, overlayfs, paths
 
@@ -32,6 +31,9 @@ class Entry:
     content  a file's bytes
     target   where a symlink points (any text), or the name a hardlink links to (as spelled)
     device   (major, minor) of a char or block device
+    place    the path of the entry itself, which implies the directories above it
+    path     the path it is about: a whiteout's is the path it hides, an opaque marker's the directory
+             it empties
     """
 
     name: str
@@ -44,27 +46,14 @@ class Entry:
     content: bytes = b""
     target: str = ""
     device: tuple[int, int] = (0, 0)
+    place: str = field(init=False, repr=False, compare=False)
+    path: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if problem := _problem(self):
             raise ValueError(f"entry {self.name!r}: {problem}")
-
-    @cached_property
-    def path(self) -> str:
-        """The path this entry is about: a whiteout's is the path it hides, an opaque marker's
-        the directory it empties."""
-        path = paths.clean(self.name)
-        if self.kind == "opaque":
-            return paths.parent(path)
-        if self.kind == "whiteout":
-            directory, _, name = path.rpartition("/")
-            return paths.join(directory, name[len(WHITEOUT_PREFIX) :])
-        return path
-
-    @cached_property
-    def place(self) -> str:
-        """The path of the entry itself, which implies the directories above it."""
-        return paths.clean(self.name)
+        place = paths.clean(self.name)
+        vars(self).update(place=place, path=_path(self.kind, place))
 
     @property
     def target_path(self) -> str:
@@ -72,10 +61,29 @@ class Entry:
         return paths.clean(self.target)
 
     def xattr(self, name: str) -> bytes | None:
-        return next((value for key, value in self.xattrs if key == name), None)
+        for key, value in self.xattrs:
+            if key == name:
+                return value
+        return None
+
+    def copied(self, **changes: Any) -> Entry:
+        """A copy with other fields that are known to fit: nothing is checked, and whoever gives another
+        name gives the `place` and `path` that it means."""
+        copy = object.__new__(Entry)
+        vars(copy).update(vars(self), **changes)
+        return copy
 
     def with_xattrs(self, xattrs: dict[str, bytes]) -> Entry:
         return replace(self, xattrs=tuple(sorted(xattrs.items())))
+
+
+def _path(kind: Kind, place: str) -> str:
+    if kind == "opaque":
+        return paths.parent(place)
+    if kind == "whiteout":
+        directory, _, name = place.rpartition("/")
+        return paths.join(directory, name[len(WHITEOUT_PREFIX) :])
+    return place
 
 
 def _problem(entry: Entry) -> str:

@@ -6,14 +6,14 @@ whiteout or a non-directory ends the search and is left out, an opaque directory
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 from dirmeta.model import overlayfs, paths
 from dirmeta.model.oracle import Place, View, is_marked, source
 from dirmeta.model.overlayfs import Namespace
 from dirmeta.model.semantics import Policies
-from dirmeta.model.tree import Node, Tree, children, link_groups
+from dirmeta.model.tree import Node, Tree, link_groups
 
 
 class Merger:
@@ -31,7 +31,7 @@ class Merger:
         policies: Policies,
     ) -> None:
         self.layers = list(reversed(diffs))
-        self.names = [children(tree) for tree in self.layers]
+        self.names = [_names(tree) for tree in self.layers]
         self.delegate = delegate
         self.namespace = namespace
         self.policies = policies
@@ -44,12 +44,13 @@ class Merger:
         self.links: dict[str, object] = {}
 
     def view(self) -> View:
+        if not self.layers:
+            return self.shown
         self._show_directory(paths.ROOT, self.roots, (), self._delegates_root())
         queue = [(paths.ROOT, self.roots)]
         while queue:
             directory, places = queue.pop()
-            names = set(chain.from_iterable(self.names[i].get(path, ()) for i, path in places))
-            for name in names:
+            for name in self._names_in(places):
                 path = paths.join(directory, name)
                 found, beyond, other = self.look_up(name, places)
                 if found:
@@ -60,6 +61,11 @@ class Merger:
         if self.links:
             link_groups(self.shown.tree, self.links)
         return self.shown
+
+    def _names_in(self, places: Sequence[Place]) -> Iterable[str]:
+        if len(places) == 1:
+            return self.names[places[0].layer].get(places[0].path, ())
+        return set(chain.from_iterable(self.names[layer].get(path, ()) for layer, path in places))
 
     def _delegates_root(self) -> bool:
         return self.delegate and self.policies.root == "delegate"
@@ -77,9 +83,9 @@ class Merger:
             place = stack[position]
             position += 1
             path = paths.join(place.path, sought)
-            node, blocked = self._reach(place.layer, place.path, sought)
-            if blocked:
+            if "/" in sought and self._is_cut_off(place, sought):
                 break
+            node = self.layers[place.layer].get(path)
             if node is None:
                 continue
             if self._is_whiteout(node):
@@ -100,18 +106,17 @@ class Merger:
                         stack, position, sought = self.roots, place.layer + 1, sought.strip("/")
         return found, beyond, None
 
-    def _reach(self, layer: int, base: str, sought: str) -> tuple[Node | None, bool]:
-        """The node at a path below `base` in one layer, and whether a component of the path ends
-        the search there (a whiteout, a non-directory or an opaque directory in between)."""
-        tree = self.layers[layer]
-        if "/" in sought:
-            for up in reversed(paths.ancestors(sought)):
-                node = tree.get(paths.join(base, up))
-                if node is None:
-                    return None, False
-                if node.kind != "directory" or node.xattr(self.opaque) == overlayfs.YES:
-                    return tree.get(paths.join(base, sought)), node.kind != "directory"
-        return tree.get(paths.join(base, sought)), False
+    def _is_cut_off(self, base: Place, sought: str) -> bool:
+        """Whether a component of a path ends the search in this layer: a whiteout, or another thing that
+        is no directory. Below an opaque directory nothing is looked at."""
+        tree = self.layers[base.layer]
+        for up in reversed(paths.ancestors(sought)):
+            node = tree.get(paths.join(base.path, up))
+            if node is not None and node.kind != "directory":
+                return True
+            if node is None or node.xattr(self.opaque) == overlayfs.YES:
+                return False
+        return False
 
     def _is_whiteout(self, node: Node) -> bool:
         if node.kind == "char":
@@ -163,6 +168,16 @@ class Merger:
             if name.startswith(escaped) or not name.startswith(self.prefix)
         )
         return node._replace(xattrs=tuple(xattrs))
+
+
+def _names(tree: Mapping[str, Node]) -> dict[str, list[str]]:
+    """Directory path → names in it, in any order."""
+    listing: dict[str, list[str]] = {}
+    for path in tree:
+        if path:
+            directory, _, name = path.rpartition("/")
+            listing.setdefault(directory, []).append(name)
+    return listing
 
 
 def _acls_of(node: Node) -> tuple[tuple[str, bytes], ...]:

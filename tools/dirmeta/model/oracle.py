@@ -43,7 +43,8 @@ def diff_directory(
     keep_forged = verbatim or policies.forged == "keep"
     blank = placeholder(policies)
     opaque = layer.opaques | layer.whiteouts if layer.whiteouts else layer.opaques
-    tree: Tree = {paths.ROOT: blank}
+    root = _private(namespace, marked=False, opaque=paths.ROOT in opaque)
+    tree: Tree = {paths.ROOT: blank._replace(xattrs=root) if root else blank}
     for path in layer.implied:
         # What replaces a whited-out path is new, so it has nothing to delegate to (UNPACK-REPLACED-MARK).
         marked = delegate and path not in layer.whiteouts
@@ -55,7 +56,9 @@ def diff_directory(
         tree[path] = Node("directory", entry.mode, entry.uid, entry.gid, entry.mtime, xattrs)
     links: dict[str, str] = {}
     for path, entry in layer.others.items():
-        target = _final_target(layer, entry, links)
+        target = _final_target(layer, entry)
+        if target != path:
+            links[path] = links[target] = target
         tree[path] = _node(layer.others.get(target, entry), keep_forged)
     for path in layer.whiteouts - tree.keys():
         tree[path] = WHITEOUT
@@ -78,14 +81,12 @@ def _merged(xattrs: Xattrs, more: Xattrs) -> Xattrs:
     return tuple(sorted({**dict(xattrs), **dict(more)}.items()))
 
 
-def _final_target(layer: Layer, entry: Entry, links: dict[str, str]) -> str:
-    """The path of the entry that a name stands for; hard links are entered in `links`."""
-    path = entry.path
-    while entry.kind == "hardlink" and entry.target_path in layer.others:
+def _final_target(layer: Layer, entry: Entry) -> str:
+    """The path of the entry that a name stands for, through links to links."""
+    passed = set()
+    while entry.kind == "hardlink" and entry.target_path in layer.others and entry.path not in passed:
+        passed.add(entry.path)  # a malformed layer may tie a knot
         entry = layer.others[entry.target_path]
-        if entry.path == path:  # a malformed layer may tie a knot
-            break
-        links[path] = links[entry.path] = entry.path
     return entry.path
 
 
@@ -144,6 +145,8 @@ class View(NamedTuple):
 
 def is_marked(node: Node, namespace: Namespace, policies: Policies = DEFAULT) -> bool:
     """Whether a directory delegates its metadata, to a mount that reads `namespace`."""
+    if not node.xattrs:
+        return False
     value = node.xattr(overlayfs.mark_name(namespace))
     return value is not None and (policies.value == "any" or value == overlayfs.YES)
 

@@ -60,6 +60,13 @@ def encoded_length(component: str) -> int:
     return len(component.encode("utf-8", "surrogateescape"))
 
 
+def has_long_name(path: str) -> bool:
+    """Whether some component of `path` is longer than a file system allows."""
+    if len(path) <= NAME_MAX // 4:  # a character takes at most 4 bytes
+        return False
+    return any(encoded_length(part) > NAME_MAX for part in path.split("/"))
+
+
 def printable(text: str) -> str:
     r"""`text` on one line of a terminal: control characters and stray bytes as ``\xNN``."""
     return "".join(

@@ -57,20 +57,22 @@ class Layer:
         """Why this layer is not well formed (SPEC.md, Terms), or nothing."""
         seen: dict[str, Entry] = {}
         for entry in self.entries:
-            if ".." in entry.place.split("/"):
+            place = entry.place
+            if ".." in place and ".." in place.split("/"):
                 return f"{entry.name} has a .. component"
-            if entry.place == paths.ROOT and entry.kind != "directory":
+            if place == paths.ROOT and entry.kind != "directory":
                 return f"{entry.name} names the root and is no directory"
-            if entry.place in seen:
-                return f"{entry.place or '.'} has two entries"
-            if any(paths.encoded_length(part) > paths.NAME_MAX for part in entry.place.split("/")):
+            if place in seen:
+                return f"{place or '.'} has two entries"
+            if paths.has_long_name(place):
                 return f"{entry.name} has a component over {paths.NAME_MAX} bytes"
             if entry.kind == "hardlink" and (why := _misplaced(entry, seen)):
                 return why
-            seen[entry.place] = entry
+            seen[place] = entry
+        solid = {place for place, entry in seen.items() if entry.kind != "directory"}
         for entry in self.entries:
             for up in paths.ancestors(entry.place):
-                if up in seen and seen[up].kind != "directory":
+                if up in solid:
                     return f"{entry.name} lies below {up}, which is no directory"
         return ""
 

@@ -68,7 +68,7 @@ def link_groups(tree: Tree, groups: Mapping[str, object]) -> Tree:
     """`tree` with `link` set for paths that share a group key with another path of the tree."""
     members: dict[object, list[str]] = defaultdict(list)
     for path, key in groups.items():
-        if path in tree:
+        if path in tree and not tree[path].is_whiteout:
             members[key].append(path)
     for names in members.values():
         least = min(names) if len(names) > 1 else ""

@@ -89,6 +89,7 @@ class _Session:
             steps.Identify: lambda step: identify(step.at, kernel),
             steps.Operate: self._actors.do,
             steps.IdMap: scratch.idmapped,
+            steps.AskAsStranger: scratch.stranger,
             steps.Log: lambda _: scratch.log(),
         }
 
@@ -100,14 +101,15 @@ class _Session:
 
     def _unpack(self, step: Unpack) -> Unpacked:
         """Unpack into a directory that stands alone with the canary, then move it to its name."""
-        work = f"{self._scratch.path}/{_WORK}{step.at}"
+        above, _, name = f"{self._scratch.path}/{step.at}".rpartition("/")
+        work = f"{above}/{_WORK}{name}"
         dest = f"{work}/dest"
         os.mkdir(work)
-        os.mkdir(dest)
+        os.mkdir(dest, 0o755)
         ended = self._unpacker(step, dest, work)
         if not os.path.lexists(dest):  # an unpacker that took its own destination away
             os.mkdir(dest)
-        os.rename(dest, f"{self._scratch.path}/{step.at}")
+        os.rename(dest, f"{above}/{name}")
         return ended
 
     def _unpack_together(self, step: steps.UnpackTogether) -> tuple[Unpacked, ...]:

@@ -8,7 +8,7 @@ scratch directory (``l1``, ``upper``, ``m``) and need not be made beforehand.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from dirmeta.model.limits import Limits as Limits
 from dirmeta.model.overlayfs import Namespace
@@ -108,7 +108,7 @@ class Operate(NamedTuple):
 
 
 class IdMap(NamedTuple):
-    """Bind `source` on `at` with ids mapped: id 0 … `count`-1 on disk appear as `first` + id.
+    """Bind `source` on `at` with ids mapped: id 0 … `ids`-1 on disk appear as `first` + id.
 
     Result: None.
     """
@@ -116,7 +116,17 @@ class IdMap(NamedTuple):
     at: str
     source: str
     first: int
-    count: int
+    ids: int
+
+
+class AskAsStranger(NamedTuple):
+    """Do a mount as root of a user namespace that maps no id but its own, and lstat `path` there.
+
+    Result: `Outcome` of the lstat, its value (mode in octal, mtime in ns) as text.
+    """
+
+    mount: Mount
+    path: str
 
 
 class Log(NamedTuple):
@@ -126,6 +136,7 @@ class Log(NamedTuple):
 
 Step = (
     Layout | Unpack | UnpackTogether | Mount | Unmount | Walk | Agree | Identify | Operate | IdMap | Log
+    | AskAsStranger
 )
 
 
@@ -176,6 +187,10 @@ Result = (
     None | Unpacked | tuple[Unpacked, ...] | Tree | dict[str, dict[str, tuple[int, int, int, int]]]
     | dict[str, Identity] | Outcome | list[str] | Failure
 )  # fmt: skip
+
+
+WITHOUT_XATTRS: Final = "ramfs"
+"""A kind of scratch directory that every lab has, and that holds no xattrs; never one of its backings."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,6 @@ def report_data(report: Report) -> dict[str, Any]:
         "summary": summary(report.results),
         "exit": exit_status(report.results),
         "seconds": round(report.seconds, 3),
-        "notes": list(report.notes),
         "rules": [
             {
                 "id": result.rule,

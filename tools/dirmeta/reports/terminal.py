@@ -41,17 +41,16 @@ def _lines(report: Report) -> Iterator[str]:
     yield ""
     yield from (rule_line(result) for result in report.results)
     for result in report.results:
-        if result.verdict in ("fail", "error") and result.witnesses:
+        if result.verdict in ("fail", "noted") and result.witnesses:
             yield ""
             yield failure_text(result)
     yield ""
-    yield from report.notes
     yield f"{summary(report.results)}    ({report.seconds:.1f} s)"
 
 
 def rule_line(result: RuleResult) -> str:
     """One rule, its verdict and the reason for it."""
     rule = catalogue()[result.rule]
-    words = result.reason if result.verdict not in ("pass", "fail") else rule.title
+    words = rule.title if result.verdict in ("pass", "fail", "noted") else result.reason
     cases = f"{result.cases:>6}" if result.cases else " " * 6
     return f"{result.verdict:<11}{rule.id:<21}{rule.status} {cases}  {words}".rstrip()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
+from typing import Final
 
 from dirmeta.model import oracle, overlayfs
 from dirmeta.model.entries import Entry
 from dirmeta.model.listing import metadata_text
 from dirmeta.model.stack import Layer
-from dirmeta.model.tree import Tree
+from dirmeta.model.tree import Node, Tree
 from dirmeta.rules.findings import Difference, Finding, differences
-from dirmeta.rules.registry import Needs, Trial, judges
-from dirmeta.rules.seen import Guarantees, Kept, LayerSeen, Looks, StackSeen, Switched, Twice, Views
+from dirmeta.rules.registry import Needs, Trial, judges, watches
+from dirmeta.rules.seen import Guarantees, Kept, LayerSeen, Looks, StackSeen, Stranger, Switched, Twice, Views
 from dirmeta.rules.words import describe
 
 
@@ -73,7 +74,8 @@ def the_mark_is_never_copied_up(trial: Trial) -> Iterator[Finding]:
         yield Finding("MERGE-PRIVATE", "the mount", "mounted", seen.failed)
     for path, number in seen.asked.items():
         if number != errno.ENODATA:
-            yield Finding("MERGE-PRIVATE", path, f"getxattr {mark}: ENODATA", errno.errorcode.get(number, "a value"))
+            said = errno.errorcode.get(number, "a value")
+            yield Finding("MERGE-PRIVATE", path, f"getxattr {mark}: ENODATA", said)
     for path, node in seen.merged.items():
         if node.xattr(mark) is not None:
             yield Finding("MERGE-PRIVATE", path, f"no {mark}", "it is listed")
@@ -107,14 +109,31 @@ def every_order_gives_the_same(trial: Trial) -> Iterator[Finding]:
             continue
         orbit = tuple(sorted(layer, key=_spelled))
         before, reference = first.setdefault(orbit, (number, seen))
-        for each in differences(reference.tree, seen.tree, trial.terms.granularity):
+        for each in _differing(trial, layer, reference.tree, seen.tree):
             if not _is_of_placeholder(each, layer):
                 want, saw = describe(each)
-                yield Finding("UNPACK-ORDER", each.path, f"{want}    as layer {before}", saw, number, each.saw)
+                want = f"{want}    as layer {before}"
+                yield Finding("UNPACK-ORDER", each.path, want, saw, number, each.saw)
 
 
 def _spelled(entry: Entry) -> tuple[str, str]:
     return entry.name, entry.kind
+
+
+def _differing(trial: Trial, layer: Layer, one: Tree, other: Tree) -> Iterator[Difference]:
+    """In what two unpackings of a layer differ, other than by the clock: a time that neither has as the
+    layer says is that of unpacking, which no two have in common. That it is wrong is for other rules."""
+    found = differences(one, other, trial.terms.granularity)
+    said = oracle.expected_diff(layer, trial.case.setup, trial.terms.policies) if found else {}
+    for each in found:
+        if each.what != "mtime" or _is_said(each, said.get(each.path), trial.terms.granularity):
+            yield each
+
+
+def _is_said(each: Difference, said: Node | None, granularity: int) -> bool:
+    """Whether one of two times is the one that the layer says."""
+    times = {node.mtime // granularity for node in (each.want, each.saw) if node and node.mtime is not None}
+    return said is not None and said.mtime is not None and said.mtime // granularity in times
 
 
 def _is_of_placeholder(each: Difference, layer: Layer) -> bool:
@@ -127,22 +146,24 @@ def _is_of_placeholder(each: Difference, layer: Layer) -> bool:
 @judges("UNPACK-OFF", Twice, {"implied directory": 0.3})
 def off_makes_no_mark(trial: Trial) -> Iterator[Finding]:
     """Switched off, there is no mark anywhere and nothing else differs."""
-    mark = overlayfs.mark_name(trial.case.setup.namespace)
-    for number, (on, off) in enumerate(zip(*trial.seen, strict=True), 1):
+    for number, (layer, on, off) in enumerate(zip(trial.case.stack, *trial.seen, strict=True), 1):
         for seen in (on, off):
             if not seen.ok:
                 yield Finding("UNPACK-OFF", "the layer", "unpacked", seen.trouble or seen.refused, number)
         for path, node in off.tree.items():
             if any(name.endswith("." + overlayfs.MARK) for name, _ in node.xattrs):
                 yield Finding("UNPACK-OFF", path, "no mark", "a mark", number)
-        for each in differences(_without(on.tree, mark), _without(off.tree, mark), trial.terms.granularity):
+        for each in _differing(trial, layer, _without_marks(on.tree), _without_marks(off.tree)):
             want, saw = describe(each)
             yield Finding("UNPACK-OFF", each.path, f"{want}    on", f"{saw}    off", number, each.saw)
 
 
-def _without(tree: Tree, mark: str) -> Tree:
+_MARKS: Final = frozenset(map(overlayfs.mark_name, overlayfs.PREFIX))
+
+
+def _without_marks(tree: Tree) -> Tree:
     return {
-        path: node._replace(xattrs=tuple(pair for pair in node.xattrs if pair[0] != mark))
+        path: node._replace(xattrs=tuple(pair for pair in node.xattrs if pair[0] not in _MARKS))
         for path, node in tree.items()
     }
 
@@ -150,10 +171,24 @@ def _without(tree: Tree, mark: str) -> Tree:
 @judges("UNPACK-PARALLEL", Twice, {"implied directory": 0.3})
 def together_is_as_one_by_one(trial: Trial) -> Iterator[Finding]:
     """Unpacking layers concurrently, or in any order, gives the same diff directories."""
-    for number, (alone, together) in enumerate(zip(*trial.seen, strict=True), 1):
+    for number, (layer, alone, together) in enumerate(zip(trial.case.stack, *trial.seen, strict=True), 1):
         if not together.ok:
-            yield Finding("UNPACK-PARALLEL", "the layer", "unpacked", together.trouble or together.refused, number)
-        for each in differences(alone.tree, together.tree, trial.terms.granularity):
+            saw = together.trouble or together.refused
+            yield Finding("UNPACK-PARALLEL", "the layer", "unpacked", saw, number)
+        for each in _differing(trial, layer, alone.tree, together.tree):
             want, saw = describe(each)
-            if not _is_of_placeholder(each, trial.case.stack[number - 1]):
+            if not _is_of_placeholder(each, layer):
                 yield Finding("UNPACK-PARALLEL", each.path, f"{want}    alone", saw, number, each.saw)
+
+
+@watches("MERGE-UNREADABLE", Stranger, {"mark out of reach": 0.5})
+def a_mark_out_of_reach(trial: Trial) -> Iterator[str]:
+    """A mark that the mounter may not read: no mark, or the look-up fails."""
+    seen: Stranger = trial.seen
+    top = trial.case.stack[-1].entries[0]
+    if seen.failed:
+        yield f"the mount fails: {seen.failed}"
+    elif seen.number:
+        yield f"the look-up fails: {errno.errorcode.get(seen.number, str(seen.number))}"
+    else:
+        yield "it counts as no mark" if seen.mtime == top.mtime else "it counts as a mark"

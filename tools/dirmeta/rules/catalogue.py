@@ -19,14 +19,16 @@ STATUS: Final[dict[Status, str]] = {
     "O": "open",
 }
 CLAIMS: Final[dict[str, str]] = {
-    "feature": "has not the feature",
+    "feature": "does not claim the feature",
     "switch": "has no switch for the feature",
     "whiteouts": "writes no overlayfs whiteouts",
     "chunked": "takes no zstd:chunked layers",
-    "no-feature": "has the feature",
+    "no-feature": "is judged as delegate",
     "two-kernels": "is one kernel, and the rule compares two",
     "engine": "is no engine that goes from an image to a running view",
     "producer": "produces no layers",
+    "two-backings": "mounts one backing file system only here; as root there is ext4 on a loop device too",
+    "escaped-xattrs": "mounts on a kernel before 6.7, which lets nobody store overlay xattrs through a mount",
 }
 """What a rule may require → why it does not apply to who lacks it."""
 

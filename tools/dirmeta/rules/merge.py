@@ -135,13 +135,13 @@ def names_are_as_without_marks(each: Difference, at: Merging) -> bool:
     return each.what in ("missing", "extra", "kind") or each.path not in at.view.contributors
 
 
-@claims("MERGE-ROOT")
+@claims("MERGE-ROOT", {"marked root": 0.3})
 def the_root_resolves_alike(each: Difference, at: Merging) -> bool:
     """The mount root resolves by the same rule when layer roots are marked."""
     return each.path == paths.ROOT
 
 
-@claims("MERGE-REDIRECT")
+@claims("MERGE-REDIRECT", {"redirect": 0.1})
 def follows_redirects(each: Difference, at: Merging) -> bool:
     """The redirecting directory's own mark is tested; the redirect's target is the next contributor."""
     redirect = overlayfs.PREFIX[at.setup.namespace] + overlayfs.REDIRECT
@@ -152,13 +152,13 @@ def follows_redirects(each: Difference, at: Merging) -> bool:
     )
 
 
-@claims("MERGE-DATAONLY")
+@claims("MERGE-DATAONLY", {"data-only": 0.5})
 def data_layers_are_no_source(each: Difference, at: Merging) -> bool:
     """Data-only layers are never a source."""
     return _is_of_directory(each, at) or each.what in ("missing", "extra")
 
 
-@claims("MERGE-DEPTH")
+@claims("MERGE-DEPTH", {"over a hundred layers": 0.3})
 def the_source_is_found_at_any_depth(each: Difference, at: Merging) -> bool:
     """The source is found at any depth."""
     return _is_of_directory(each, at) or each.what in ("missing", "extra")

@@ -106,13 +106,17 @@ def claims(rule: str, needs: Needs | None = None) -> Callable[[Claim], Claim]:
 
 def merging_of(trial: Trial) -> Merging | None:
     """The trial's mount, held against the diff directories as they were seen; None without one."""
-    if trial.seen.merged is None or not all(layer.ok for layer in trial.seen.layers):
-        return None
     if "merging" not in trial.memo:
-        diffs = tuple(layer.tree for layer in trial.seen.layers)
-        trial.memo["merging"] = Merging(trial.case.setup, diffs, trial.seen.merged, trial.terms)
-    merging: Merging = trial.memo["merging"]
+        trial.memo["merging"] = _merging(trial)
+    merging: Merging | None = trial.memo["merging"]
     return merging
+
+
+def _merging(trial: Trial) -> Merging | None:
+    seen = trial.seen
+    if seen.merged is None or not all(layer.ok for layer in seen.layers):
+        return None
+    return Merging(trial.case.setup, tuple(layer.tree for layer in seen.layers), seen.merged, trial.terms)
 
 
 def is_metadata(difference: Difference) -> bool:

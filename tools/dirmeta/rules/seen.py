@@ -98,3 +98,14 @@ class Kept(NamedTuple):
     upper: Tree
     asked: dict[str, int]
     failed: str = ""
+
+
+class Stranger(NamedTuple):
+    """What a mounter without access to the marks gets to see of a directory.
+
+    number  errno of the look-up, 0 where it succeeded; mtime in ns
+    """
+
+    number: int
+    mtime: int
+    failed: str = ""

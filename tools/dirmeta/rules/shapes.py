@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from dirmeta.model import overlayfs, paths
 from dirmeta.model.entries import AUFS_PREFIX, OPAQUE_MARKER, Entry
@@ -26,7 +27,8 @@ def nothing_outside_is_touched(trial: Trial) -> Iterator[Finding]:
     """Nothing outside the destination is created, marked, chowned or re-timed; refusing conforms."""
     for number, _, seen in layers(trial):
         if seen.trouble:
-            yield Finding("UNPACK-CONTAINED", "the layer", "refused, or unpacked inside DEST", seen.trouble, number)
+            want = "refused, or unpacked inside DEST"
+            yield Finding("UNPACK-CONTAINED", "the layer", want, seen.trouble, number)
 
 
 @judges("UNPACK-LINKTARGET", StackSeen, {"malformed": 0.5})
@@ -34,22 +36,25 @@ def a_link_never_makes_its_target(trial: Trial) -> Iterator[Finding]:
     """A hardlink never implies its target's parents; an absent target is an error that names it."""
     for number, layer, seen in layers(trial):
         for entry in layer:
-            if entry.kind == "hardlink" and not _provided(entry, layer):
+            if entry.kind == "hardlink" and not _is_there(entry, layer):
                 yield from _dangles(entry, layer, seen, number)
 
 
-def _provided(link: Entry, layer: Layer) -> bool:
-    return any(entry.path == link.target_path for entry in layer if entry is not link)
+def _is_there(link: Entry, layer: Layer) -> bool:
+    """Whether the layer has an entry for the target; a whiteout says that there is nothing."""
+    return any(entry.place == link.target_path for entry in layer if entry is not link)
 
 
 def _dangles(link: Entry, layer: Layer, seen: LayerSeen, number: int) -> Iterator[Finding]:
-    want = f"an error that names {paths.printable(link.target_path)}"
-    if seen.ok:
-        yield Finding("UNPACK-LINKTARGET", link.path, want, "success", number)
-    elif not seen.trouble and link.target_path not in seen.refused and link.target not in seen.refused:
+    named = paths.printable(link.target_path)
+    want = f"an error that names {named}"
+    if not seen.refused:
+        yield Finding("UNPACK-LINKTARGET", link.path, want, seen.trouble or "success", number)
+    elif not any(name in seen.refused for name in (named, link.target_path, link.target)):
         yield Finding("UNPACK-LINKTARGET", link.path, want, seen.refused, number)
+    stands = layer.explicit.keys() | layer.implied | layer.others.keys() | layer.whiteouts
     for path in (link.target_path, *paths.ancestors(link.target_path)):
-        if path in seen.tree and path not in layer.explicit and path not in layer.implied:
+        if path in seen.tree and path not in stands:
             yield Finding("UNPACK-LINKTARGET", path, "nothing", presence(seen.tree[path]), number)
 
 
@@ -62,11 +67,11 @@ def bystanders_are_left_alone(trial: Trial) -> Iterator[Finding]:
             continue
         for path, node in seen.tree.items():
             entry = layer.explicit.get(path) or layer.others.get(path)
-            if node.kind != "directory" and any(name.endswith("." + overlayfs.MARK) for name, _ in node.xattrs):
+            if node.kind != "directory" and _is_marked(node):
                 yield Finding("UNPACK-BYSTANDER", path, "no mark", "a mark", number)
-            elif entry is not None and entry.kind == "symlink" and node.kind == "symlink":
-                yield from _changed(entry, node, number)
-            elif entry is not None and entry.kind == "directory" and node.kind == "directory" and seen.ok:
+            elif entry is None or entry.kind != node.kind:
+                continue
+            elif entry.kind == "symlink" or (entry.kind == "directory" and seen.ok):
                 yield from _changed(entry, node, number)
 
 
@@ -75,24 +80,36 @@ def _changed(entry: Entry, node: Node, number: int) -> Iterator[Finding]:
     own = Node(node.kind, mode, entry.uid, entry.gid, entry.mtime)
     if (own.mode, own.uid, own.gid, own.mtime) != (node.mode, node.uid, node.gid, node.mtime):
         yield Finding("UNPACK-BYSTANDER", entry.path, metadata(own), metadata(node), number)
-    if any(name.endswith("." + overlayfs.MARK) for name, _ in node.xattrs):
+    if _is_marked(node):
         yield Finding("UNPACK-BYSTANDER", entry.path, "no mark", "a mark", number)
+
+
+def _is_marked(node: Node) -> bool:
+    """Whether a node has a mark, in either namespace and whatever its value."""
+    return any(name in _MARKS for name, _ in node.xattrs)
+
+
+_MARKS: Final = frozenset(map(overlayfs.mark_name, overlayfs.PREFIX))
 
 
 @judges("UNPACK-EDGE", StackSeen)
 def edges_hold(trial: Trial) -> Iterator[Finding]:
     """Empty layers leave no mark; long, deep and odd names work; a component over 255 bytes is an error."""
-    marks = tuple(overlayfs.PREFIX[each] + overlayfs.MARK for each in ("trusted", "user"))
     judged = "feature" in trial.terms.claims
     for number, layer, seen in layers(trial):
         too_long = "over 255 bytes" in layer.malformed
-        if too_long and seen.ok:
-            yield Finding("UNPACK-EDGE", "the layer", f"an error: {layer.malformed}", "success", number)
+        if too_long and not seen.refused:
+            want, saw = f"an error: {layer.malformed}", seen.trouble or "success"
+            yield Finding("UNPACK-EDGE", "the layer", want, saw, number)
         elif not too_long and not seen.ok:
             yield Finding("UNPACK-EDGE", "the layer", "unpacked", seen.trouble or seen.refused, number)
+        for path, node in seen.tree.items() if not layer.entries else ():
+            if _is_marked(node):
+                want = "no mark, as the layer is empty"
+                yield Finding("UNPACK-EDGE", path, want, "a mark", number, node)
     for number, unpacking in unpackings(trial):
         for each in unpacking.differences:
-            if each.name in marks and (judged or each.saw and each.saw.xattr(each.name) is not None):
+            if each.name in _MARKS and (judged or (each.saw and _is_marked(each.saw))):
                 want, saw = describe(each)
                 yield Finding("UNPACK-EDGE", each.path, want, saw, number, each.saw)
             elif each.what in ("missing", "extra", "kind", "content", "target"):
@@ -115,8 +132,7 @@ def root_without_entry(trial: Trial) -> Iterator[str]:
     for _, layer, seen in layers(trial):
         if seen.ok and paths.ROOT not in layer.explicit:
             root = seen.tree[paths.ROOT]
-            marked = any(name.endswith("." + overlayfs.MARK) for name, _ in root.xattrs)
-            yield f"{root.mode:04o} {root.uid}:{root.gid}, {'marked' if marked else 'not marked'}"
+            yield f"{root.mode:04o} {root.uid}:{root.gid}, {'marked' if _is_marked(root) else 'not marked'}"
 
 
 @watches("UNPACK-SYMLINKPARENT", StackSeen)
@@ -158,7 +174,9 @@ def _duplicates(layer: Layer) -> dict[str, list[Entry]]:
 
 
 def _made(entry: Entry, node: Node | None) -> bool:
-    """Whether `node` looks like what `entry` makes."""
+    """Whether `node` looks like what `entry` makes; what a hard link makes is its target's to say."""
+    if entry.kind == "hardlink":
+        return node is not None and node.kind != "directory"
     if node is None or node.kind != entry.kind:
         return False
     same = (node.uid, node.gid, node.mtime) == (entry.uid, entry.gid, entry.mtime)
@@ -190,7 +208,8 @@ def no_room_for_marks(trial: Trial) -> Iterator[str]:
             if seen.ok:
                 yield "no mark, no word"
             else:
-                yield "an error that names the cause" if seen.refused else seen.trouble
+                named = " that names the mark" if overlayfs.MARK in seen.refused else ""
+                yield f"an error{named}" if seen.refused else seen.trouble
 
 
 _NOTHING = Node("socket")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from dirmeta.model import oracle, overlayfs, paths
-from dirmeta.model.entries import WHITEOUT_PREFIX
+from dirmeta.model.entries import WHITEOUT_PREFIX, Entry
 from dirmeta.model.stack import Layer, Setup
 from dirmeta.model.tree import Tree
 from dirmeta.rules import registry
@@ -63,6 +63,10 @@ class Unpacking:
         return self.layer.whiteouts & (
             self.layer.explicit.keys() | self.layer.implied | self.layer.others.keys()
         )
+
+    def entry(self, path: str) -> Entry | None:
+        """The layer's entry for a directory or anything else at a path."""
+        return self.layer.explicit.get(path) or self.layer.others.get(path)
 
     @property
     def mark(self) -> str:
@@ -137,8 +141,8 @@ def explicit_is_unmarked(each: Difference, at: Unpacking) -> bool:
 @claims("UNPACK-SPELLING", {"odd spelling": 0.05})
 def any_spelling_counts(each: Difference, at: Unpacking) -> bool:
     """An explicit entry in any spelling of the path counts."""
-    entry = at.layer.explicit.get(each.path) or at.layer.others.get(each.path)
-    return entry is not None and entry.name.rstrip("/") != each.path
+    entry = at.entry(each.path)
+    return entry is not None and entry.name != each.path + "/" * (entry.kind == "directory")
 
 
 @claims("UNPACK-EXACT", {"explicit directory": 0.3, "late explicit entry": 0.05})
@@ -217,8 +221,18 @@ def a_placeholder_is_neutral(each: Difference, at: Unpacking) -> bool:
 @claims("UNPACK-FORGED", {"forged xattr": 0.3})
 def nothing_forged_takes_effect(each: Difference, at: Unpacking) -> bool:
     """Overlay-private xattrs in the image are dropped or escaped."""
-    entry = at.layer.explicit.get(each.path) or at.layer.others.get(each.path)
-    return entry is not None and entry.xattr(each.name) is not None and not _is_public_xattr(each)
+    entry = at.entry(each.path)
+    if entry is None or entry.xattr(each.name) is None or each.what != "xattr" or _is_public_xattr(each):
+        return False
+    return each.saw is None or each.saw.xattr(each.name) != _escaped(entry, each.name)
+
+
+def _escaped(entry: Entry, name: str) -> bytes | None:
+    """The value that an escaped xattr of `entry` has under that name, None where none comes to it."""
+    prefix = next(prefix for prefix in overlayfs.PREFIX.values() if name.startswith(prefix))
+    rest = name.removeprefix(prefix)
+    escaped = rest.removeprefix("overlay.")
+    return entry.xattr(prefix + escaped) if escaped != rest else None
 
 
 def _lost(each: Difference, mark: str) -> bool:

@@ -17,10 +17,14 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple, NoReturn
 
+from dirmeta.model import paths
 from dirmeta.sandbox import jail, namespace, syscalls
 
 TAIL: Final = 1 << 16
 """Bytes of a program's output that are kept."""
+LINES: Final = 12
+WORDS: Final = 2000
+"""What is told of its stderr: enough for a cause among warnings, and the line that says it gave up."""
 PROCESSES: Final = 2048
 """At most at once, for an ordinary user; the kernel does not count root's."""
 _CHUNK: Final = 1 << 16
@@ -33,14 +37,14 @@ class Confined(NamedTuple):
 
     status           its exit status, or minus the signal that ended it
     stdout_tail      the last `TAIL` bytes it wrote
-    stderr_last_line its last line that is not blank
+    stderr           its last few lines that are not blank, on one line of at most `WORDS` characters
     timed_out        whether it was killed because time was up
     cannot_start     why it could not be executed, "" where it could
     """
 
     status: int
     stdout_tail: bytes = b""
-    stderr_last_line: str = ""
+    stderr: str = ""
     timed_out: bool = False
     cannot_start: str = ""
 
@@ -201,7 +205,7 @@ def _collect(child: int, ends: list[int], timeout: float) -> Confined:
         for fd in (handle, *ends):
             os.close(fd)
     stdout, stderr, said = (tails[end] for end in ends)
-    return _judge(said, timed_out)._replace(stdout_tail=stdout, stderr_last_line=_last_line(stderr))
+    return _judge(said, timed_out)._replace(stdout_tail=stdout, stderr=_on_one_line(stderr))
 
 
 def _read_until_gone(handle: int, child: int, tails: dict[int, bytes], timeout: float) -> bool:
@@ -246,6 +250,6 @@ def _judge(said: bytes, timed_out: bool) -> Confined:
     return Confined(-signal.SIGKILL, timed_out=timed_out)
 
 
-def _last_line(text: bytes) -> str:
-    lines = text.decode(errors="replace").strip().splitlines()
-    return lines[-1].strip() if lines else ""
+def _on_one_line(text: bytes) -> str:
+    lines = [line.strip() for line in text.decode("utf-8", "surrogateescape").splitlines() if line.strip()]
+    return paths.printable("; ".join(lines[-LINES:]))[:WORDS]

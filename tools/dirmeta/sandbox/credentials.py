@@ -26,14 +26,15 @@ def capability(name: str) -> int:
 
 def become(who: Credentials) -> None:
     """Take on ids, groups and what is left of the capabilities; OSError where that can not be done."""
-    _set_groups(who.groups)
+    set_groups(who.groups)
     os.setresgid(who.gid, who.gid, who.gid)
     if who.drop:
         syscalls.drop_capabilities(frozenset(map(capability, who.drop)))
     os.setresuid(who.uid, who.uid, who.uid)
 
 
-def _set_groups(groups: tuple[int, ...]) -> None:
+def set_groups(groups: tuple[int, ...]) -> None:
+    """setgroups(2), where there is something to set or it is allowed."""
     try:
         os.setgroups(groups)
     except PermissionError:

@@ -52,7 +52,7 @@ def gather(error: OSError, nested: bool) -> Facts:
         status = dict(line.rstrip("\n").split(":\t", 1) for line in lines if ":\t" in line)
     found = {name: _sysctl(name) for name in SYSCTLS}
     return Facts(
-        call=(error.strerror or "").partition(":")[0],
+        call=(error.strerror or "").rpartition(":")[0],
         number=error.errno or 0,
         euid=os.geteuid(),
         capabilities=int(status.get("CapEff", "0"), 16),

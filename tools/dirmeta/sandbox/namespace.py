@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Final, NoReturn
 
 from dirmeta.sandbox import diagnosis, readonly, syscalls
+from dirmeta.sandbox.credentials import set_groups
 from dirmeta.sandbox.errors import Obstacle
 from dirmeta.sandbox.syscalls import MNT_DETACH, MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_PRIVATE, MS_REC
 
@@ -81,7 +82,7 @@ def _unshare() -> None:
             if os.getuid() != 0:
                 raise
         else:
-            os.setgroups(())
+            set_groups(())
             return
     uid, gid = os.geteuid(), os.getegid()
     syscalls.unshare(kinds | syscalls.CLONE_NEWUSER)

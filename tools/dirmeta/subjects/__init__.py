@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from dirmeta.subjects.base import TIMEOUT, Subject, SubjectError
+from dirmeta.subjects.base import TIMEOUT, Subject, SubjectError, UnknownSubject
 
-__all__ = ["SUBJECTS", "TIMEOUT", "Row", "Subject", "SubjectError", "subject"]
+__all__ = ["SUBJECTS", "TIMEOUT", "Row", "Subject", "SubjectError", "UnknownSubject", "subject"]
 
 # Imports are in the functions: a lab imports this package to unpickle a subject, and has to start quickly.
 
@@ -52,7 +52,7 @@ SUBJECTS: Final[dict[str, Row]] = {
 
 
 def subject(spec: str, *, timeout: float = TIMEOUT) -> Subject:
-    """The subject of ``NAME[,option=value…]`` or ``cmd:PROGRAM``. Raises SubjectError.
+    """The subject of ``NAME[,option=value…]`` or ``cmd:PROGRAM``. Raises SubjectError or UnknownSubject.
 
     timeout: seconds a layer, for subjects that run a program.
     """
@@ -62,7 +62,7 @@ def subject(spec: str, *, timeout: float = TIMEOUT) -> Subject:
     name, *settings = spec.split(",")
     if name not in SUBJECTS or name == "cmd":
         there_are = ", ".join(row.spelled for row in SUBJECTS.values())
-        raise SubjectError(f"{spec}: there is no such subject; there are {there_are}")
+        raise UnknownSubject(f"{spec}: there is no such subject; there are {there_are}")
     row = SUBJECTS[name]
     return row.make(timeout, **_options(name, settings, row.options))
 
@@ -73,6 +73,6 @@ def _options(name: str, settings: list[str], known: tuple[str, ...]) -> dict[str
         option, equals, value = setting.partition("=")
         if not equals or option not in known:
             takes = "takes " + ", ".join(f"{each}=…" for each in known) if known else "takes no options"
-            raise SubjectError(f"{name}: {setting!r} is no option of it; it {takes}")
+            raise UnknownSubject(f"{name}: {setting!r} is no option of it; it {takes}")
         options[option] = value
     return options

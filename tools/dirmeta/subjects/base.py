@@ -16,6 +16,10 @@ class SubjectError(Exception):
     """A subject that can not be had; the text is one line that ends in the remedy."""
 
 
+class UnknownSubject(SubjectError):
+    """A subject, or an option of one, that does not exist."""
+
+
 class Subject(Protocol):
     """Something that unpacks one layer into one directory. Every subject can be pickled.
 

@@ -48,18 +48,26 @@ def unpack(
             ended = confine.run(
                 argv, dest=dest, canary=canary, env=env, timeout=timeout, memory=MEMORY, stdin=stdin
             )
-        return _judge(ended, dest)
+        return _judge(ended, dest, timeout)
 
     return watched(work, run)
 
 
-def _judge(ended: Confined, dest: str) -> Unpacked:
+def _judge(ended: Confined, dest: str, timeout: float) -> Unpacked:
     if ended.cannot_start:
         return Unpacked(ended.status, ended.cannot_start, "cannot start")
     if ended.timed_out:
-        return Unpacked(ended.status, ended.stderr_last_line, "timeout")
+        return Unpacked(ended.status, f"killed after {timeout:g} s", "timeout")
     full = ended.status != 0 and confine.is_full(dest)
-    return Unpacked(ended.status, ended.stderr_last_line, "full" if full else "")
+    return Unpacked(ended.status, _told(ended), "full" if full else "")
+
+
+def _told(ended: Confined) -> str:
+    """How a program ended, in words."""
+    if not ended.status:
+        return ended.stderr
+    how = f"signal {-ended.status}" if ended.status < 0 else f"exit status {ended.status}"
+    return f"{how}: {ended.stderr}" if ended.stderr else how
 
 
 @contextmanager
