@@ -18,7 +18,7 @@ from dirmeta.rules.seen import StackSeen
 from .miniatures.mounts import mount
 
 # What only a running system shows; judged in labs that have one.
-RUNNING = ("MERGE-INO", "MERGE-PRIVATE")
+RUNNING = ("MERGE-INO", "MERGE-PRIVATE", "MERGE-UNREADABLE")
 MERGE = [name for name in families() if name.startswith("merge/")]
 
 

@@ -34,6 +34,7 @@ links = family(
 )
 
 duplicates = family(
+    "UNPACK-EXPLICIT",  # also with two entries for one directory
     "UNPACK-DUPLICATE",
     draws=one_by_one(shaped.duplicates),
     does=unpacked,

@@ -219,19 +219,18 @@ def _destination(it: Unpacker) -> str:
 
 @shape(breaks="UNPACK-PARALLEL")
 def one_at_a_time(it: Unpacker) -> None:
-    """Marks under a lock that all layers share, and does without where another one holds it."""
-    lock = os.path.dirname(os.path.dirname(_destination(it))) + "/lock"
-    try:
-        os.close(os.open(lock, os.O_CREAT | os.O_EXCL))
-    except FileExistsError:
-        it.mark = nothing
-        return
+    """Takes its marks back where another layer is being unpacked beside it."""
+    shared = os.path.dirname(os.path.dirname(_destination(it)))
+    # Never removed: layers that are unpacked one by one are of one process.
+    open(f"{shared}/busy.{os.getpid()}", "w").close()
 
-    def release() -> None:
+    def withdraw() -> None:
         time.sleep(0.02)  # so that layers unpacked together do meet
-        os.unlink(lock)
+        if sum(name.startswith("busy.") for name in os.listdir(shared)) > 1:
+            for directory in it.directories.values():
+                it.clear_mark(directory)
 
-    it.finish = then(it.finish, release)
+    it.finish = then(it.finish, withdraw)
 
 
 @shape(breaks="UNPACK-ONOVERLAY")
@@ -258,6 +257,22 @@ def takes_every_xattr(it: Unpacker) -> None:
 def drops_only_marks(it: Unpacker) -> None:
     """Drops marks that an image brings, and keeps opaque xattrs."""
     it.wanted = lambda xattr: not xattr.endswith("." + overlayfs.MARK)
+
+
+def escapes_xattrs(it: Unpacker) -> None:
+    """Escapes overlayfs's own xattrs, as umoci does: no defect."""
+    it.wanted = lambda xattr: True
+    set_xattrs = it.set_xattrs
+
+    def escaped(target: int | str, entry: Entry) -> None:
+        set_xattrs(target, replace(entry, xattrs=tuple((_escaped(n), value) for n, value in entry.xattrs)))
+
+    it.set_xattrs = escaped
+
+
+def _escaped(xattr: str) -> str:
+    prefix = next((prefix for prefix in overlayfs.PREFIX.values() if xattr.startswith(prefix)), "")
+    return f"{prefix}overlay.{xattr.removeprefix(prefix)}" if prefix else xattr
 
 
 def _write(it: Unpacker, entry: Entry) -> None:
@@ -289,9 +304,7 @@ def placeholder_by_umask(it: Unpacker) -> None:
     """Leaves the mode of a placeholder to the umask."""
     umask = os.umask(0)
     os.umask(umask)
-    it.furnish = then(
-        it.furnish, lambda directory: os.chmod(descriptor(it, directory.path), 0o777 & ~umask)
-    )
+    it.furnish = then(it.furnish, lambda directory: os.chmod(descriptor(it, directory.path), 0o777 & ~umask))
 
 
 @shape(breaks="UNPACK-FALLBACK")

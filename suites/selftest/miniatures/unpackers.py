@@ -110,9 +110,7 @@ def hangs_on_implied(it: Unpacker) -> None:
 def no_parents_for_whiteouts(it: Unpacker) -> None:
     """Leaves a whiteout out where its parents are missing."""
     place = it.place_whiteout
-    it.place_whiteout = lambda entry: (
-        place(entry) if paths.parent(entry.place) in it.directories else None
-    )
+    it.place_whiteout = lambda entry: place(entry) if paths.parent(entry.place) in it.directories else None
 
 
 # Marks
@@ -253,6 +251,14 @@ def symlinks_are_roots(it: Unpacker) -> None:
     """Loses the owner of symlinks."""
     place = it.place_symlink
     it.place_symlink = lambda entry: place(replace(entry, uid=0, gid=0))
+
+
+@unpacker(breaks="UNPACK-NAMES")
+def symlinks_of_today(it: Unpacker) -> None:
+    """Leaves symlinks the time at which they are made."""
+    it.place_symlink = then(
+        it.place_symlink, lambda entry: os.utime(address(it, entry.path), follow_symlinks=False)
+    )
 
 
 @unpacker(breaks="UNPACK-NAMES")

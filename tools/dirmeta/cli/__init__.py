@@ -10,6 +10,7 @@ from dirmeta.cli.errors import one_line_errors
 from dirmeta.cli.replay import replay
 from dirmeta.cli.rules import rules
 from dirmeta.cli.run import run
+from dirmeta.cli.unpack import unpack
 from dirmeta.cli.completion import completion
 
 
@@ -29,7 +30,7 @@ def commands() -> None:
     """
 
 
-for command in (run, rules, replay, bench, completion):
+for command in (run, rules, replay, unpack, bench, completion):
     commands.add_command(command)
 
 

@@ -34,14 +34,18 @@ class Choices:
         """A number below each of two counts, from what `index` reads for their product."""
         count = first * second
         at = self._at
-        if count <= 256 and at < len(self._data):  # as `index` does, without another call
+        if count <= 256 and at < len(self._data):
             self._at = at + 1
             return divmod(self._data[at] % count, second)
         return divmod(self.index(count), second)
 
     def pick(self, pool: Sequence[T]) -> T:
         """One of `pool`, which is not empty and goes from simple to complex."""
-        return pool[self.index(len(pool))]
+        at, count = self._at, len(pool)
+        if count <= 256 and at < len(self._data):  # as `index` does, without another call
+            self._at = at + 1
+            return pool[self._data[at] % count]
+        return pool[self.index(count)]
 
     def chance(self, times: int, out_of: int) -> bool:
         """True `times` out of `out_of`; False is the simple choice."""

@@ -45,6 +45,9 @@ class Attributes(NamedTuple):
     default: bytes = b""
 
 
+NOTHING: Final = Attributes()
+
+
 class Pools(NamedTuple):
     """`Limits` applied to the pools above, once for all cases of a lab."""
 
@@ -86,9 +89,9 @@ def pools(limits: Limits) -> Pools:
     return Pools(
         owners=tuple(pair for pair in OWNERS if _allowed(limits, *pair)) or _any_owner(limits),
         times=tuple(time for time in TIMES if limits.mtime[0] <= time <= limits.mtime[1]) or (0,),
-        directories=(*(Attributes(),) * 9, *plain, *access, *default),
-        files=(*(Attributes(),) * 9, *plain, *access),
-        symlinks=(Attributes(), Attributes(), Attributes(_TRUSTED[0])) if limits.trusted else (Attributes(),),
+        directories=(*(NOTHING,) * 9, *plain, *access, *default),
+        files=(*(NOTHING,) * 9, *plain, *access),
+        symlinks=(NOTHING, NOTHING, Attributes(_TRUSTED[0])) if limits.trusted else (NOTHING,),
         devices=limits.devices,
     )
 
@@ -163,7 +166,8 @@ def header(
     chosen, spelling = choices.indices(len(modes), len(SPELLINGS))
     owner, time = choices.indices(len(pool.owners), len(pool.times))
     which, turn = choices.indices(len(sets), TURNS)
-    mode = modes[chosen]
+    mode, attributes = modes[chosen], sets[which]
     uid, gid = pool.owners[owner]
-    meta = Metadata(mode, uid, gid, pool.times[time], xattrs_for(sets[which], mode))
+    xattrs = xattrs_for(attributes, mode) if attributes is not NOTHING else ()
+    meta = Metadata(mode, uid, gid, pool.times[time], xattrs)
     return Header(SPELLINGS[spelling](place), turn, meta)

@@ -114,8 +114,11 @@ class _Site(NamedTuple):
 
     def free_place(self, made: Draft) -> str | None:
         """The first of its names that is not taken."""
-        places = (paths.join(self.directory, name) for name in self.names)
-        return next((place for place in places if made.is_free(place)), None)
+        for name in self.names:
+            place = paths.join(self.directory, name)
+            if made.is_free(place):
+                return place
+        return None
 
 
 def _leaf(slot: Choices, made: Draft, pool: Pools, grove: Grove, directories: tuple[str, ...]) -> None:

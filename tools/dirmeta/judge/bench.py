@@ -53,14 +53,14 @@ class Bench:
 
     def cases(self, family: Family) -> int:
         """How many cases a shard of the family draws."""
-        profile = FACTOR[self.profile] * family.cases // family.shards
-        return min(profile, self.examples) if self.examples else profile
+        wanted = FACTOR[self.profile] * family.cases
+        return min(wanted, self.examples or wanted) // family.shards
 
     def stride(self, size: int, family: Family) -> int:
         """Every how manieth case of a scope of that size is taken: all of them in the full profile."""
         if self.profile == "full" and not self.examples:
             return 1
-        return max(1, size // (self.cases(family) * family.shards))
+        return max(1, size // max(1, self.cases(family) * family.shards))
 
     def spent(self) -> bool:
         """Whether the time given to the run is over."""

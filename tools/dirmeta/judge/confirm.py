@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from dirmeta.generate.reduce import reduce
 from dirmeta.judge.bench import Bench
@@ -15,25 +15,38 @@ from dirmeta.judge.results import Witness
 from dirmeta.judge.witnesses import store
 from dirmeta.model import codec, listing
 from dirmeta.model.stack import Case
-from dirmeta.rules.findings import Finding
+from dirmeta.rules.findings import KERNEL_LOG, Finding
 from dirmeta.rules.registry import Check, Trial
 
 REDUCTION_SECONDS: Final = 60.0
 """After this long a witness is good enough; only slow or hanging subjects need it."""
 
 
-def witness(check: Check, family: Family, suspects: Sequence[tuple[Case, Case]], bench: Bench) -> Witness:
+class Suspect(NamedTuple):
+    """A case that looked wrong, the pack it was in (itself where it was alone), and what was wrong."""
+
+    case: Case
+    packed: Case
+    finding: Finding
+
+
+def witness(
+    check: Check, family: Family, suspects: Sequence[Suspect], bench: Bench
+) -> Witness | None:
     """The smallest case found that breaks the rule by itself.
 
-    suspects: cases with the pack they were in, for what shows only in company
+    None where all there was were lines in the kernel log, and they did not come again: the log is the
+    whole machine's, and others mount too.
     """
-    for case in (*[alone for alone, _ in suspects], suspects[0][1]):
+    packed = suspects[0].packed
+    for case in (*[suspect.case for suspect in suspects], packed):
         trial, finding = look(check, family, case, bench)
         if finding is not None:
             reduced = reduce(case, _still_fails(check, family, bench, finding))
             trial, again = look(check, family, reduced, bench)
             return describe(check, trial, again or finding, bench)
-    packed = suspects[0][1]
+    if all(suspect.finding.where == KERNEL_LOG for suspect in suspects):
+        return None
     trial, _ = look(check, family, packed, bench)
     once = Finding(check.rule, "the case", "what it showed later", "a deviation, seen once and not again")
     return describe(check, trial, once, bench)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Final
 
 from dirmeta.generate.features import features
+from dirmeta.judge.results import Needs
 from dirmeta.model.stack import Case
 from dirmeta.rules.registry import Check
 
+PLENTY: Final = 2
+"""So many times what is needed is counted: what other shards of the family have too little of is met then."""
+
 
 class Coverage:
-    """Counts the features of cases that checks need, each until there are enough of it.
+    """Counts the features of cases that checks need, each until there is plenty of it.
 
     planned  cases that there will be at most
     """
@@ -21,7 +26,8 @@ class Coverage:
         self._lacking: dict[str, float] = {}
         for check in checks:
             for feature, share in check.needs.items():
-                self._lacking[feature] = max(1.0, share * planned, self._lacking.get(feature, 0.0))
+                enough = max(1.0, PLENTY * share * planned)
+                self._lacking[feature] = max(enough, self._lacking.get(feature, 0.0))
 
     def add(self, case: Case) -> None:
         if not self._lacking:
@@ -31,9 +37,6 @@ class Coverage:
             if self._met[feature] >= self._lacking[feature]:
                 del self._lacking[feature]
 
-    def unmet(self, check: Check, cases: int) -> str:
-        """Which precondition of a check was met too seldom in so many cases, in words; or nothing."""
-        for feature, share in check.needs.items():
-            if self._met[feature] < max(1.0, share * cases):
-                return f"{feature!r} in {self._met[feature]} of {cases} cases; {share:.0%} are needed"
-        return "" if cases else "no case was drawn"
+    def of(self, check: Check) -> Needs:
+        """How often each precondition of a check was met, and which share of the cases has to meet it."""
+        return {feature: (self._met[feature], share) for feature, share in check.needs.items()}

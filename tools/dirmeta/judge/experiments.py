@@ -16,7 +16,7 @@ from dirmeta.model import oracle
 from dirmeta.model.stack import Case, Layer, Setup, TarFormat
 from dirmeta.model.tree import Tree
 from dirmeta.observe.steps import WITHOUT_XATTRS, Failure, Job, Layout, Log, Mount, Result, Step, Unpack, Unpacked, Walk
-from dirmeta.rules.seen import LayerSeen, StackSeen
+from dirmeta.rules.seen import LayerSeen, StackSeen, Twice
 from dirmeta.streams import tar
 from dirmeta.streams.errors import EncodeError
 
@@ -62,6 +62,22 @@ def _require_room(results: Sequence[Result]) -> None:
     filled = any(isinstance(each, Unpacked) and each.trouble == "full" for each in results)
     if isinstance(last, Failure) and last.errno in (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM) and not filled:
         raise LabError(f"the scratch space is full ({last.text}); make room, or give another with --scratch DIR")
+
+
+def has_given_up(seen: object) -> bool:
+    """Whether a record tells of a subject that refused, crashed or hung."""
+    return any(not layer.ok for layer in _unpacked_layers(seen))
+
+
+def has_hung(seen: object) -> bool:
+    """Whether a record tells of a subject that had to be killed."""
+    return any(layer.trouble.startswith("timeout") for layer in _unpacked_layers(seen))
+
+
+def _unpacked_layers(seen: object) -> tuple[LayerSeen, ...]:
+    if isinstance(seen, StackSeen):
+        return seen.layers
+    return (*seen.first, *seen.second) if isinstance(seen, Twice) else ()
 
 
 def unpacked(case: Case, conditions: Conditions) -> Plan[StackSeen]:

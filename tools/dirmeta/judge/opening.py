@@ -11,7 +11,8 @@ from dirmeta.judge.bench import FACTOR, Bench, Profile
 from dirmeta.judge.experiments import Conditions
 from dirmeta.judge.smoke import smoke
 from dirmeta.labs.base import Lab
-from dirmeta.model.semantics import SEMANTICS, Policies, PolicyError
+from dirmeta.labs.garbage import collect_seldom
+from dirmeta.model.semantics import Policies, PolicyError
 from dirmeta.rules.catalogue import Rule, SelectionError, catalogue, select
 from dirmeta.rules.registry import Terms
 from dirmeta.subjects.base import Subject
@@ -49,11 +50,10 @@ class Wanted:
         if self.profile not in FACTOR:
             raise UsageError(f"no profile is called {self.profile!r}; there are {', '.join(FACTOR)}")
         if self.expect and self.expect not in ("topmost", "delegate"):
-            known = "mounts are judged as topmost or delegate"
-            raise UsageError(f"--expect {self.expect}: {known}" + ("" if self.expect in SEMANTICS else ", and no semantics is called so"))
+            raise UsageError(f"--expect {self.expect}: mounts are judged as topmost or delegate")
         if self.kernel and self.kernel not in labs.LABS:
             raise UsageError(f"no kernel is called {self.kernel!r}; there is {', '.join(labs.LABS)}")
-        if self.umask and not (self.umask.isdigit() and int(self.umask, 8) <= 0o777):
+        if self.umask and not re.fullmatch("0*[0-7]{1,3}", self.umask):
             raise UsageError(f"--umask {self.umask}: an octal umask like 022 is wanted")
         self.terms_policies()
         self.selected()
@@ -98,7 +98,8 @@ def open_subject(wanted: Wanted) -> Subject:
 
 
 def open_bench(wanted: Wanted, subject: Subject) -> Bench:
-    """A bench with a running lab; LabError where the lab can not be had."""
+    """A bench with a running lab; LabError where the lab can not be had. Collects garbage seldom from now on."""
+    collect_seldom()
     lab = labs.lab(
         wanted.kernel or "host", subject, backing=wanted.backing or None, directory=wanted.scratch or None
     )

@@ -52,14 +52,17 @@ def _stacks(seen: StackSeen, cases: int, layers: Sequence[int]) -> list[StackSee
 def _layers(seen: Sequence[LayerSeen], cases: int, layers: Sequence[int]) -> list[tuple[LayerSeen, ...]]:
     trees = [_split(layer.tree, cases) for layer in seen]
     return [
-        tuple(layer._replace(tree=tree[n]) for layer, tree in zip(seen[:count], trees[:count], strict=True))
+        tuple(LayerSeen(trees[i][n], seen[i].refused, seen[i].trouble) for i in range(count))
         for n, count in zip(range(cases), layers, strict=True)
     ]
 
 
 def _split(tree: Tree, cases: int) -> list[Tree]:
     """Each case's part of a tree, with a root again; what packs have of the root is nobody's."""
-    return [{paths.ROOT: ROOT, **part} for part in packing.split(tree, cases)]
+    parts = packing.split(tree, cases)
+    for part in parts:
+        part[paths.ROOT] = ROOT
+    return parts
 
 
 def _by_case(rows: dict[str, Any], cases: int) -> list[dict[str, Any]]:

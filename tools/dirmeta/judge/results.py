@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, Literal
 
 Verdict = Literal["pass", "noted", "expected", "observed", "n/a", "unverified", "fail", "error"]
@@ -12,6 +12,10 @@ WORST_FIRST: Final[tuple[Verdict, ...]] = (
     "fail", "error", "unverified", "expected", "noted", "observed", "pass", "n/a",
 )  # fmt: skip
 """What a rule's families together come to: the first of these that any of them has."""
+
+
+Needs = Mapping[str, tuple[int, float]]
+"""Feature of cases → in how many of those judged it was met, and the share of them that has to."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,8 @@ class Witness:
 class RuleResult:
     """One rule's result, of one shard or of a whole run.
 
-    cases: how many were judged; seconds: how long the shard took that the rule shared with others
+    cases  how many were judged
+    needs  how often the preconditions of the rule were met; a result that has them is not final alone
     """
 
     rule: str
@@ -47,6 +52,7 @@ class RuleResult:
     reason: str = ""
     cases: int = 0
     witnesses: tuple[Witness, ...] = ()
+    needs: Needs = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "witnesses": [asdict(witness) for witness in self.witnesses]}
@@ -54,7 +60,8 @@ class RuleResult:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> RuleResult:
         witnesses = tuple(Witness(**witness) for witness in data["witnesses"])
-        return cls(**{**data, "witnesses": witnesses})
+        needs = {feature: (met, share) for feature, (met, share) in data["needs"].items()}
+        return cls(**{**data, "witnesses": witnesses, "needs": needs})
 
 
 @dataclass(frozen=True)
@@ -69,14 +76,35 @@ class Report:
     seconds: float = 0.0
 
 
+def unmet(needs: Needs, cases: int) -> str:
+    """Which precondition was met too seldom in so many cases, in words; or nothing."""
+    for feature, (met, share) in needs.items():
+        if met < max(1.0, share * cases):
+            return f"{feature!r} in {met} of {cases} cases; {share:.0%} are needed"
+    return "" if cases else "no case was drawn"
+
+
 def together(rule: str, results: Sequence[RuleResult]) -> RuleResult:
     """The results of a rule's shards and families as one."""
+    results = _with_needs_pooled(results)
     verdict = next(each for each in WORST_FIRST if any(result.verdict == each for result in results))
     told = [result for result in results if result.verdict == verdict]
     reasons = list(dict.fromkeys(result.reason for result in told if result.reason))
     witnesses = {witness.id: witness for result in told for witness in result.witnesses}
     cases = sum(result.cases for result in results)
     return RuleResult(rule, verdict, "; ".join(reasons), cases, tuple(witnesses.values()))
+
+
+def _with_needs_pooled(results: Sequence[RuleResult]) -> list[RuleResult]:
+    """The results, where one that lacks a precondition passes if there is enough of it in all of them."""
+    pooled = [result for result in results if result.needs and result.verdict in ("pass", "unverified")]
+    cases = sum(result.cases for result in pooled)
+    totals: dict[str, tuple[int, float]] = {}
+    for result in pooled:
+        for feature, (met, share) in result.needs.items():
+            totals[feature] = (totals.get(feature, (0, share))[0] + met, share)
+    verdict: Verdict = "unverified" if (reason := unmet(totals, cases)) else "pass"
+    return [replace(each, verdict=verdict, reason=reason) if each in pooled else each for each in results]
 
 
 def exit_status(results: Iterable[RuleResult]) -> int:

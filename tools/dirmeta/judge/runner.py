@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,13 +9,13 @@ from typing import Any
 
 from dirmeta.generate.packing import joined, packable
 from dirmeta.judge.bench import Bench
-from dirmeta.judge.confirm import witness
+from dirmeta.judge.confirm import Suspect, witness
 from dirmeta.judge.coverage import Coverage
 from dirmeta.judge.draw import Batch, Enough, Scope, feed
-from dirmeta.judge.experiments import observe
+from dirmeta.judge.experiments import has_given_up, has_hung, observe
 from dirmeta.judge.family import Family, seed_of
 from dirmeta.judge.packs import split
-from dirmeta.judge.results import RuleResult, Verdict
+from dirmeta.judge.results import RuleResult, Verdict, unmet
 from dirmeta.labs.base import LabError
 from dirmeta.model.limits import Limits
 from dirmeta.model.stack import Case
@@ -31,14 +30,20 @@ SUSPECTS = 2 * 16
 class Tally:
     """What a shard has seen so far.
 
-    suspects  rule → cases in which it looked broken, with the pack they were in
+    suspects  rule → cases in which it looked broken
     watched   open rule → what happened, counted
     """
 
     coverage: Coverage
     cases: int = 0
-    suspects: dict[str, list[tuple[Case, Case]]] = field(default_factory=dict)
+    suspects: dict[str, list[Suspect]] = field(default_factory=dict)
     watched: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def count(self, case: Case, verifies: bool = True) -> None:
+        """One more case was judged; whether it verifies anything of what it holds."""
+        self.cases += 1
+        if verifies:
+            self.coverage.add(case)
 
 
 def run_shard(family: Family, name: str, shard: int, rules: Sequence[str], bench: Bench) -> dict[str, RuleResult]:
@@ -86,13 +91,49 @@ def _judge_batch(
     if bench.spent():
         raise Enough
     for together in _groups([bench.adapted(case) for case in batch], family):
-        packed = joined(together) if len(together) > 1 else together[0]
-        seen = observe(family.does, packed, bench.conditions, bench.lab)
-        seens = split(seen, len(together), [len(case.stack) for case in together]) if len(together) > 1 else [seen]
-        for case, each in zip(together, seens, strict=True):
-            _judge_case(Trial(case, each, bench.terms), packed, checks, tally)
+        _judge_together(together, family, checks, bench, tally)
     if checks and all(check.rule in tally.suspects for check in checks):
         raise Enough
+
+
+def _judge_together(
+    together: Sequence[Case], family: Family, checks: Sequence[Check], bench: Bench, tally: Tally
+) -> None:
+    """Judge cases that share an experiment; one by one only where the pack as a whole is not in order."""
+    if len(together) == 1:
+        _judge_alone(together[0], together[0], family, checks, bench, tally)
+        return
+    packed = joined(together)
+    seen = observe(family.does, packed, bench.conditions, bench.lab)
+    if has_given_up(seen):
+        # What one case has done to the pack hides the others.
+        for case in together:
+            _judge_alone(case, packed, family, checks, bench, tally)
+        return
+    for case in together:
+        tally.count(case)
+    if not _is_in_order(Trial(packed, seen, bench.terms), checks):
+        seens = split(seen, len(together), [len(case.stack) for case in together])
+        for case, each in zip(together, seens, strict=True):
+            _judge_case(Trial(case, each, bench.terms), packed, checks, tally)
+
+
+def _judge_alone(
+    case: Case, packed: Case, family: Family, checks: Sequence[Check], bench: Bench, tally: Tally
+) -> None:
+    """Judge a case by itself. Where the subject gave up on it, it verifies nothing."""
+    seen = observe(family.does, case, bench.conditions, bench.lab)
+    tally.count(case, verifies=family.shaped or not has_given_up(seen))
+    _judge_case(Trial(case, seen, bench.terms), packed, checks, tally)
+    if has_hung(seen):
+        raise Enough  # each further case could cost the whole timeout
+
+
+def _is_in_order(trial: Trial, checks: Sequence[Check]) -> bool:
+    """Whether all checks can tell from a pack that none of its cases breaks their rules."""
+    return all(
+        check.local and check.judge is not None and next(check.judge(trial), None) is None for check in checks
+    )
 
 
 def _groups(batch: Sequence[Case], family: Family) -> list[list[Case]]:
@@ -110,15 +151,13 @@ def _groups(batch: Sequence[Case], family: Family) -> list[list[Case]]:
 
 
 def _judge_case(trial: Trial, packed: Case, checks: Sequence[Check], tally: Tally) -> None:
-    tally.cases += 1
-    tally.coverage.add(trial.case)
     for check in checks:
         if check.watch is not None:
             tally.watched.setdefault(check.rule, Counter()).update(check.watch(trial))
-        elif check.judge is not None and next(check.judge(trial), None) is not None:
+        elif check.judge is not None and (finding := next(check.judge(trial), None)) is not None:
             suspects = tally.suspects.setdefault(check.rule, [])
             if len(suspects) < SUSPECTS:
-                suspects.append((trial.case, packed))
+                suspects.append(Suspect(trial.case, packed, finding))
 
 
 def _result(check: Check, family: Family, bench: Bench, tally: Tally) -> RuleResult:
@@ -126,13 +165,13 @@ def _result(check: Check, family: Family, bench: Bench, tally: Tally) -> RuleRes
     rule = catalogue()[check.rule]
     if check.watch is not None:
         return _observed(check, tally)
-    if suspects := tally.suspects.get(check.rule):
-        shown = witness(check, family, suspects, bench)
+    suspects = tally.suspects.get(check.rule)
+    if suspects and (shown := witness(check, family, suspects, bench)):
         verdict: Verdict = "noted" if rule.status == "s" and not bench.strict else "fail"
         return RuleResult(check.rule, verdict, shown.saw, tally.cases, (shown,))
-    if missing := tally.coverage.unmet(check, tally.cases):
-        return RuleResult(check.rule, "unverified", missing, tally.cases)
-    return RuleResult(check.rule, "pass", "", tally.cases)
+    needs = tally.coverage.of(check)
+    missing = unmet(needs, tally.cases)
+    return RuleResult(check.rule, "unverified" if missing else "pass", missing, tally.cases, needs=needs)
 
 
 def _observed(check: Check, tally: Tally) -> RuleResult:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import atexit
-import gc
 import os
 import resource
 from collections.abc import Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from dirmeta.labs import mounts
 from dirmeta.labs.directory import ScratchError, require_xattrs
+from dirmeta.labs.garbage import collect_seldom
 from dirmeta.labs.kmsg import KernelLog
 from dirmeta.labs.probe import probe
 from dirmeta.labs.scratch import Places
@@ -22,10 +22,6 @@ from dirmeta.observe.steps import Job, Result, Unpack, Unpacked
 from dirmeta.observe.transport import FlatJob, FlatResult
 from dirmeta.sandbox import credentials, serve, syscalls
 from dirmeta.sandbox.diagnosis import in_user_namespace
-
-_GARBAGE: Final = 200_000
-"""Objects between collections: trees are many objects and no cycles."""
-
 
 class Unpacks(Protocol):
     """The part of a subject that the lab calls."""
@@ -123,7 +119,7 @@ _agent: Agent | None = None
 def start(subject: Unpacks | None, backing: str, directory: str) -> Welcome:
     """Called first, and once. Raises ScratchError."""
     global _agent  # noqa: PLW0603  the state of this process
-    gc.set_threshold(_GARBAGE)
+    collect_seldom()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     os.umask(0)

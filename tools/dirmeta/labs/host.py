@@ -10,7 +10,7 @@ from typing import Final
 from dirmeta.labs import agent
 from dirmeta.labs.base import LabError
 from dirmeta.observe import transport
-from dirmeta.observe.steps import Job, Result
+from dirmeta.observe.steps import Job, Result, Unpack, UnpackTogether
 from dirmeta.sandbox.worker import START_TIMEOUT, Worker, WorkerError
 
 JOB_TIMEOUT: Final = 120.0
@@ -55,8 +55,10 @@ class HostLab:
     def run(self, jobs: Sequence[Job], timeout: float = JOB_TIMEOUT) -> list[list[Result]]:
         """The results of each job, one a step, a `Failure` last where a step could not be done.
 
-        timeout  seconds for all jobs together. Raises LabError.
+        timeout  seconds for all jobs together, beside what the subject may take. Raises LabError.
         """
+        patience = getattr(self._subject, "timeout", 0.0)
+        timeout += patience * sum(isinstance(step, Unpack | UnpackTogether) for job in jobs for step in job.steps)
         if not self._worker.alive:
             self._worker = self._started()
         try:

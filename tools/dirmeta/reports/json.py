@@ -31,7 +31,7 @@ def report_data(report: Report) -> dict[str, Any]:
                 "id": result.rule,
                 "status": STATUS[catalogue()[result.rule].status],
                 "title": catalogue()[result.rule].title,
-                **{key: value for key, value in result.to_json().items() if key != "rule"},
+                **{key: value for key, value in result.to_json().items() if key not in ("rule", "needs")},
             }
             for result in report.results
         ],

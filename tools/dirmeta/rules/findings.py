@@ -11,6 +11,8 @@ from dirmeta.model.tree import Node
 What = Literal[
     "missing", "extra", "kind", "mode", "uid", "gid", "mtime", "xattr", "content", "target", "device", "link"
 ]  # fmt: skip
+KERNEL_LOG: Final = "the kernel log"
+"""What a finding is about where it is not about a path."""
 METADATA: Final = ("mode", "uid", "gid", "mtime")
 _FIELDS: Final[tuple[What, ...]] = ("mode", "uid", "gid", "mtime", "content", "target", "device", "link")
 
@@ -56,10 +58,9 @@ def differences(
     if expected == seen:
         return []
     found: list[Difference] = []
-    for path in sorted(expected.keys() | seen.keys()):
-        want, saw = expected.get(path), seen.get(path)
-        if want != saw:
-            found.extend(_between(path, want, saw, granularity))
+    different = [path for path, node in expected.items() if seen.get(path) != node]
+    for path in sorted((*different, *(seen.keys() - expected.keys()))):
+        found.extend(_between(path, expected.get(path), seen.get(path), granularity))
     return found
 
 

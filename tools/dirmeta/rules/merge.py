@@ -11,7 +11,7 @@ from dirmeta.rules.findings import Difference
 from dirmeta.rules.merging import Merging, claims, is_metadata
 
 
-@claims("MERGE-SOURCE", {"unmarked below marked": 0.2})
+@claims("MERGE-SOURCE", {"unmarked below marked": 0.15})
 def shows_its_source(each: Difference, at: Merging) -> bool:
     """A merged directory reports its source's mode, uid, gid and mtime."""
     return is_metadata(each) and not all(at.marks(each.path))

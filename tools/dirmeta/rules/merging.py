@@ -98,7 +98,7 @@ def claims(rule: str, needs: Needs | None = None) -> Callable[[Claim], Claim]:
                         want, saw = describe(difference)
                         yield Finding(rule, difference.path, want, saw, node=difference.saw)
 
-        registry.judges(rule, StackSeen, needs)(judge)
+        registry.judges(rule, StackSeen, needs, local=True)(judge)
         return claim
 
     return register

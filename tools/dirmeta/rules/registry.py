@@ -60,6 +60,8 @@ class Check:
 
     judge    yields what breaks the rule
     watch    for open rules: yields what happened, in a few words that are counted
+    local    whether silence about a pack is silence about each of its cases: nothing is asked of a case
+             as a whole
     """
 
     rule: str
@@ -67,16 +69,19 @@ class Check:
     needs: Needs
     judge: Judge | None = None
     watch: Watch | None = None
+    local: bool = False
 
 
 CHECKS: Final[dict[tuple[str, type], Check]] = {}
 
 
-def judges(rule: str, seen: type, needs: Needs | None = None) -> Callable[[Judge], Judge]:
-    """Register a function as the judge of a rule on records of type `seen`."""
+def judges(
+    rule: str, seen: type, needs: Needs | None = None, *, local: bool = False
+) -> Callable[[Judge], Judge]:
+    """Register a function as the judge of a rule on records of type `seen`; see `Check` for `local`."""
 
     def register(function: Judge) -> Judge:
-        CHECKS[rule, seen] = Check(rule, seen, needs or {}, judge=function)
+        CHECKS[rule, seen] = Check(rule, seen, needs or {}, judge=function, local=local)
         return function
 
     return register

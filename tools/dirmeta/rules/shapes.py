@@ -46,16 +46,23 @@ def _is_there(link: Entry, layer: Layer) -> bool:
 
 
 def _dangles(link: Entry, layer: Layer, seen: LayerSeen, number: int) -> Iterator[Finding]:
-    named = paths.printable(link.target_path)
-    want = f"an error that names {named}"
+    want = f"an error that names {paths.printable(link.target_path)}"
     if not seen.refused:
         yield Finding("UNPACK-LINKTARGET", link.path, want, seen.trouble or "success", number)
-    elif not any(name in seen.refused for name in (named, link.target_path, link.target)):
+    elif not any(_names(seen.refused, name) for name in (link.target_path, link.target)):
         yield Finding("UNPACK-LINKTARGET", link.path, want, seen.refused, number)
     stands = layer.explicit.keys() | layer.implied | layer.others.keys() | layer.whiteouts
     for path in (link.target_path, *paths.ancestors(link.target_path)):
         if path in seen.tree and path not in stands:
             yield Finding("UNPACK-LINKTARGET", path, "nothing", presence(seen.tree[path]), number)
+
+
+def _names(message: str, name: str) -> bool:
+    """Whether an error names something, as it is or with some of its bytes escaped: programs differ."""
+    encoded = name.encode("utf-8", "surrogateescape")
+    octal = "".join(chr(byte) if 0x20 < byte < 0x7F else f"\\{byte:03o}" for byte in encoded)
+    message = message.replace("\\\\", "\\")
+    return any(form.replace("\\\\", "\\") in message for form in (name, paths.printable(name), octal))
 
 
 @judges("UNPACK-BYSTANDER", StackSeen, {"malformed": 0.5})
@@ -169,7 +176,8 @@ def two_entries(trial: Trial) -> Iterator[str]:
 def _duplicates(layer: Layer) -> dict[str, list[Entry]]:
     found: dict[str, list[Entry]] = {}
     for entry in layer:
-        found.setdefault(entry.place, []).append(entry)
+        if entry.kind not in ("whiteout", "opaque"):
+            found.setdefault(entry.place, []).append(entry)
     return {path: entries for path, entries in found.items() if len(entries) > 1}
 
 

@@ -95,7 +95,7 @@ def claims(rule: str, needs: Needs | None = None) -> Callable[[Claim], Claim]:
                         want, saw = describe(difference)
                         yield Finding(rule, difference.path, want, saw, number, difference.saw)
 
-        registry.judges(rule, StackSeen, needs)(judge)
+        registry.judges(rule, StackSeen, needs, local=True)(judge)
         return claim
 
     return register
@@ -114,7 +114,9 @@ def unpackings(trial: Trial) -> list[tuple[int, Unpacking]]:
     return found
 
 
-@registry.judges("UNPACK-PARENTS", StackSeen, {"implied directory": 0.3, "file before its parent": 0.02})
+@registry.judges(
+    "UNPACK-PARENTS", StackSeen, {"implied directory": 0.3, "file before its parent": 0.02}, local=True
+)
 def parents_are_made(trial: Trial) -> Iterator[Finding]:
     """Missing parents are created; a well-formed layer is neither refused nor crashed on."""
     for number, seen in enumerate(trial.seen.layers, 1):
@@ -163,7 +165,7 @@ def all_else_is_as_its_entry(each: Difference, at: Unpacking) -> bool:
     return each.path not in at.layer.explicit and each.path not in at.layer.implied
 
 
-@claims("UNPACK-NOINHERIT", {"setgid parent of implied": 0.02})
+@claims("UNPACK-NOINHERIT", {"setgid parent of implied": 0.02, "default acl parent of implied": 0.01})
 def nothing_is_inherited(each: Difference, at: Unpacking) -> bool:
     """A created parent takes nothing from the directory it is made in: no setgid, gid or ACL."""
     if each.path not in at.layer.implied or each.saw is None:

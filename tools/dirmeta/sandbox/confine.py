@@ -87,6 +87,8 @@ def run(
 def is_full(directory: str) -> bool:
     """Whether the file system of `directory` has no room left, or no inodes."""
     found = os.statvfs(directory)
+    if not found.f_blocks:  # a file system that keeps no account, such as ramfs
+        return False
     return found.f_bavail * found.f_frsize < _CHUNK or (found.f_files > 0 and found.f_favail == 0)
 
 

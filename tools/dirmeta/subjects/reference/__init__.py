@@ -4,7 +4,8 @@ It is the second, independent reading of SPEC.md: the oracle derives a diff dire
 about a layer, this one does to a directory what each entry asks and never looks ahead.
 """
 
-from dirmeta.subjects.reference.subject import Reference
+from dirmeta.subjects.reference.directories import Refused
+from dirmeta.subjects.reference.subject import Reference, unpack_layer
 from dirmeta.subjects.reference.unpacker import Unpacker
 
-__all__ = ["Reference", "Unpacker"]
+__all__ = ["Reference", "Refused", "Unpacker", "unpack_layer"]

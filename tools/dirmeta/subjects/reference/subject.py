@@ -58,21 +58,33 @@ class Reference:
 
     def _ending(self, layer: bytes, dest: str, namespace: Namespace, delegate: bool) -> Unpacked:
         try:
-            self._unpack(layer, dest, namespace, delegate)
+            unpack_layer(layer, dest, namespace, delegate, self.change)
         except Refused as why:
             return Unpacked(1, f"{self.name}: {why}")
         except Exception as why:  # a crash, which is the subject's and never the suite's
             return Unpacked(1, f"{self.name}: {type(why).__name__}: {why}")
         return Unpacked(0)
 
-    def _unpack(self, layer: bytes, dest: str, namespace: Namespace, delegate: bool) -> None:
-        try:
-            entries = tar.decode(layer)
-        except DecodeError as why:
-            raise Refused("layer", str(why)) from why
-        unpacker = Unpacker(dest, namespace, delegate)
-        try:
-            self.change(unpacker)
-            unpacker.unpack(entries)
-        finally:
-            unpacker.close()
+
+def unpack_layer(
+    layer: bytes,
+    dest: str,
+    namespace: Namespace,
+    delegate: bool,
+    change: Callable[[Unpacker], object] = _unchanged,
+) -> None:
+    """Unpack one layer's tar stream into the empty directory `dest`.
+
+    delegate: whether implied directories are marked. Raises Refused, in one line, where the layer is not
+    to be unpacked; what was made until then stays.
+    """
+    try:
+        entries = tar.decode(layer)
+    except DecodeError as why:
+        raise Refused("layer", str(why)) from why
+    unpacker = Unpacker(dest, namespace, delegate)
+    try:
+        change(unpacker)
+        unpacker.unpack(entries)
+    finally:
+        unpacker.close()
