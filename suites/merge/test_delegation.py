@@ -16,7 +16,9 @@ def model(limits: Limits, count: int) -> SearchStrategy[Batch]:
 
 def mappable(limits: Limits, count: int) -> SearchStrategy[Batch]:
     """Ids below those that layers are mapped to; ACLs hold ids of their own, and are mapped with them."""
-    return strategies.model_batches(limits._replace(acls=False, ids=limits.ids or (0, 7, 8, 1000)), count=count)
+    return strategies.model_batches(
+        limits._replace(acls=False, ids=limits.ids or (0, 7, 8, 1000)), count=count
+    )
 
 
 equivalence = family("MERGE-EQUIV", draws=model, does=written_out, sees=Views, cases=160)

@@ -17,4 +17,6 @@ RULES = (
 
 two_layers = family(*RULES, draws=Scope(exhaustive.two_layers), does=laid_out, cases=960, pack=64, shards=4)
 
-three_layers = family(*RULES, draws=Scope(exhaustive.three_layers), does=laid_out, cases=640, pack=64, shards=4)
+three_layers = family(
+    *RULES, draws=Scope(exhaustive.three_layers), does=laid_out, cases=640, pack=64, shards=4
+)

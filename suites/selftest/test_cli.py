@@ -7,20 +7,23 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+from dirmeta.model.listing import parse
 from dirmeta.rules.catalogue import catalogue
 from dirmeta.streams import tar
-from dirmeta.model.listing import parse
+
+Run = Callable[..., tuple[int, str, str]]
+"""Given the command's words: (exit status, stdout, stderr)."""
 
 NESTED_ONLY = ("--rules", "MERGE-NESTED", "-n", "0", "--examples", "64")
 
 
 @pytest.fixture
-def dirmeta(tmp_path: Path):  # type: ignore[no-untyped-def]
+def dirmeta(tmp_path: Path) -> Run:
     """Runs the command; returns (exit status, stdout, stderr). What it stores goes to tmp_path."""
 
     def run(*words: str, stdin: str = "") -> tuple[int, str, str]:
@@ -30,7 +33,11 @@ def dirmeta(tmp_path: Path):  # type: ignore[no-untyped-def]
             capture_output=True,
             text=True,
             cwd=tmp_path,
-            env={**os.environ, "DIRMETA_CACHE": str(tmp_path / "cache"), "PYTHONPATH": os.pathsep.join(sys.path)},
+            env={
+                **os.environ,
+                "DIRMETA_CACHE": str(tmp_path / "cache"),
+                "PYTHONPATH": os.pathsep.join(sys.path),
+            },
             check=False,
         )
         assert "Traceback" not in ended.stdout + ended.stderr
@@ -73,7 +80,7 @@ def program(path: Path, text: str) -> str:
         (("unpack", "/nonexistent.tar", "."), 2, "No such file"),
     ],
 )
-def test_wrong_input_is_one_line(dirmeta, words: Sequence[str], status: int, says: str) -> None:  # type: ignore[no-untyped-def]
+def test_wrong_input_is_one_line(dirmeta: Run, words: Sequence[str], status: int, says: str) -> None:
     ended, out, err = dirmeta(*words)
     assert ended == status
     assert out == ""
@@ -94,22 +101,28 @@ def test_wrong_input_is_one_line(dirmeta, words: Sequence[str], status: int, say
         ('tar -xf "$1" -C "$2"; echo x > "$2/../canary/file"', "wrote outside DEST: ../canary/file changed"),
     ],
 )
-def test_a_subject_that_fails_the_smoke_check_is_an_error(dirmeta, tmp_path: Path, text: str, says: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_subject_that_fails_the_smoke_check_is_an_error(
+    dirmeta: Run, tmp_path: Path, text: str, says: str
+) -> None:
     subject = program(tmp_path / "subject", text)
-    ended, _, err = dirmeta("run", "--subject", subject, "--timeout", "1", "--rules", "UNPACK-MARK", "-n", "0")
+    ended, _, err = dirmeta(
+        "run", "--subject", subject, "--timeout", "1", "--rules", "UNPACK-MARK", "-n", "0"
+    )
     assert ended == 3
     assert "fails the smoke check" in err and says in err
     assert err.isprintable() or err.removesuffix("\n").isprintable()
 
 
-def test_what_a_subject_leaves_running_is_ended(dirmeta, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    subject = program(tmp_path / "subject", 'tar -xf "$1" -C "$2"; setsid sleep 98765 >/dev/null 2>&1 </dev/null &')
+def test_what_a_subject_leaves_running_is_ended(dirmeta: Run, tmp_path: Path) -> None:
+    subject = program(
+        tmp_path / "subject", 'tar -xf "$1" -C "$2"; setsid sleep 98765 >/dev/null 2>&1 </dev/null &'
+    )
     dirmeta("run", "--subject", subject, "--rules", "UNPACK-MARK", "-n", "0", "--examples", "16")
     running = subprocess.run(["ps", "ax", "-o", "args"], capture_output=True, text=True, check=True).stdout
     assert "sleep 98765" not in running
 
 
-def test_a_rule_that_passes_is_exit_0_and_reported_thrice(dirmeta, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_rule_that_passes_is_exit_0_and_reported_thrice(dirmeta: Run, tmp_path: Path) -> None:
     ended, out, err = dirmeta("run", *NESTED_ONLY, "--json", "r.json", "--junit", "r.xml")
     assert (ended, err) == (0, "")
     assert re.search(r"^pass +MERGE-NESTED ", out, re.MULTILINE)
@@ -117,7 +130,7 @@ def test_a_rule_that_passes_is_exit_0_and_reported_thrice(dirmeta, tmp_path: Pat
     assert 'name="MERGE-NESTED"' in (tmp_path / "r.xml").read_text()
 
 
-def test_a_failure_can_be_replayed_by_its_id_and_by_its_listing(dirmeta, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_failure_can_be_replayed_by_its_id_and_by_its_listing(dirmeta: Run, tmp_path: Path) -> None:
     expect = ("--expect", "delegate", "--rules", "MERGE-SOURCE")
     ended, out, _ = dirmeta("run", *expect, "-n", "0", "--examples", "16")
     assert ended == 1
@@ -131,7 +144,7 @@ def test_a_failure_can_be_replayed_by_its_id_and_by_its_listing(dirmeta, tmp_pat
     assert again == out
 
 
-def test_replay_keeps_everything_of_a_case(dirmeta, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_replay_keeps_everything_of_a_case(dirmeta: Run, tmp_path: Path) -> None:
     listing = "layer 1 tmp/ 1777\nlayer 2 tmp/x"
     ended, out, _ = dirmeta("replay", listing, "--keep", "kept")
     assert ended == 0
@@ -141,7 +154,7 @@ def test_replay_keeps_everything_of_a_case(dirmeta, tmp_path: Path) -> None:  # 
     assert dirmeta("replay", listing, "--keep", "kept")[0] == 2
 
 
-def test_a_truncated_tar_is_named(dirmeta, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_truncated_tar_is_named(dirmeta: Run, tmp_path: Path) -> None:
     whole = tar.encode(parse("layer 1 usr/bin/foo").stack[0])
     (tmp_path / "layer.tar").write_bytes(whole[:512])
     (tmp_path / "dest").mkdir()
@@ -151,7 +164,7 @@ def test_a_truncated_tar_is_named(dirmeta, tmp_path: Path) -> None:  # type: ign
         assert "layer.tar: " in err and "truncated" in err
 
 
-def test_unpack_wants_an_empty_destination(dirmeta, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_unpack_wants_an_empty_destination(dirmeta: Run, tmp_path: Path) -> None:
     (tmp_path / "layer.tar").write_bytes(tar.encode(parse("layer 1 f").stack[0]))
     assert "existing empty directory" in dirmeta("unpack", "layer.tar", "missing")[2]
     assert "is not empty" in dirmeta("unpack", "layer.tar", ".")[2]
@@ -160,7 +173,7 @@ def test_unpack_wants_an_empty_destination(dirmeta, tmp_path: Path) -> None:  # 
     assert (tmp_path / "dest/f").is_file()
 
 
-def test_every_rule_is_listed_and_can_be_shown(dirmeta) -> None:  # type: ignore[no-untyped-def]
+def test_every_rule_is_listed_and_can_be_shown(dirmeta: Run) -> None:
     _, out, _ = dirmeta("rules", "list")
     assert [line.split()[0] for line in out.splitlines()] == list(catalogue())
     data = json.loads(dirmeta("rules", "list", "--json")[1])
@@ -168,7 +181,7 @@ def test_every_rule_is_listed_and_can_be_shown(dirmeta) -> None:  # type: ignore
     assert "no check in this version" in dirmeta("rules", "show", "UNPACK-CHUNKED")[1]
 
 
-def test_help_names_every_command(dirmeta) -> None:  # type: ignore[no-untyped-def]
+def test_help_names_every_command(dirmeta: Run) -> None:
     _, out, _ = dirmeta("--help")
     assert all(command in out for command in ("run", "rules", "replay", "unpack", "bench", "completion"))
     assert dirmeta("completion", "bash")[1].startswith("_dirmeta_completion")

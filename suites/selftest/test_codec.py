@@ -11,13 +11,14 @@ from typing import Any
 
 import jsonschema
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from dirmeta.model import acl, codec
 from dirmeta.model.codec import CaseError
 from dirmeta.model.entries import KINDS, OPAQUE_MARKER, Entry
 from dirmeta.model.overlayfs import ACL_ACCESS, ACL_DEFAULT
 from dirmeta.model.stack import Case, Credentials, Layer, Operation, Setup
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 SCHEMA = json.loads(resources.files("dirmeta.model").joinpath("case.schema.json").read_text("utf-8"))
 VALID = jsonschema.Draft202012Validator(SCHEMA)

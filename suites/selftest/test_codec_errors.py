@@ -7,6 +7,7 @@ from importlib import resources
 
 import jsonschema
 import pytest
+
 from dirmeta.model import codec
 from dirmeta.model.codec import CaseError
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import TypeVar
 
 import pytest
@@ -251,7 +251,7 @@ def test_another_seed_gives_other_cases() -> None:
     assert drawn(strategies.batches(), 3, 1) != drawn(strategies.batches(), 3, 2)
 
 
-def feature_names(*layers: Layer, setup: Setup | None = None) -> frozenset[str]:
+def feature_names(*layers: Layer, setup: Setup | None = None) -> Set[str]:
     return features(Case(layers, setup or Setup(layout="model")))
 
 

@@ -26,7 +26,7 @@ from dirmeta.sandbox.worker import Worker
 PATIENCE = 20.0
 """Seconds for what takes milliseconds on an idle machine."""
 
-SUBJECTS = '''
+SUBJECTS = """
 import os, time
 from dirmeta.observe.steps import Unpacked
 
@@ -63,15 +63,15 @@ class Subject:
             with open(os.fsdecode(layer), "w") as fifo:
                 fifo.write(" ".join(mine) + "\\n")
         time.sleep(1000)
-'''
-RUN = '''
+"""
+RUN = """
 import sys
 from dirmeta.labs.host import HostLab
 from dirmeta.observe.steps import Job, Unpack
 from selftest_subjects import Subject
 with HostLab(Subject("stay"), directory=sys.argv[3] or None) as lab:
     lab.run([Job((Unpack("l1", sys.argv[1].encode()),), sys.argv[2])])
-'''
+"""
 
 
 @pytest.fixture(scope="module")

@@ -86,5 +86,9 @@ def test_every_rule_that_is_checked_has_a_check_and_a_family() -> None:
 
 def test_the_quick_profile_draws_the_same_cases_every_time() -> None:
     lab = ModelLab()
-    for name in ("unpack/test_wellformed::layers", "merge/test_source::source", "unpack/test_hostile::escapes"):
+    for name in (
+        "unpack/test_wellformed::layers",
+        "merge/test_source::source",
+        "unpack/test_hostile::escapes",
+    ):
         assert batches(families()[name], lab, 2) == batches(families()[name], lab, 2)

@@ -6,13 +6,14 @@ import os
 import re
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
 from dirmeta.model import acl, listing
 from dirmeta.model.entries import KINDS, OPAQUE_MARKER, Entry
 from dirmeta.model.listing import ListingError
 from dirmeta.model.overlayfs import ACL_ACCESS, ACL_DEFAULT
 from dirmeta.model.stack import Case, Credentials, Layer, Operation, Setup
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 HOSTILE = [
     "", "/", "./", "..", "../x", "a/../b", "a//b/", "layer", "layer 1", "(empty)", "then", "setup", "as",

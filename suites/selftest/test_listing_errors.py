@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from dirmeta.model import listing
 from dirmeta.model.entries import Entry
 from dirmeta.model.listing import ListingError

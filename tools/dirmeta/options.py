@@ -31,17 +31,49 @@ OPTIONS: Final = (
     Option("--subject", "subject", "what unpacks: reference, cmd:PROGRAM, or NAME[,option=value]", "SPEC"),
     Option("--kernel", "kernel", "where it is mounted: host", "SPEC"),
     Option("--rules", "rules", "judge the rules that match, e.g. 'MERGE-*,UNPACK-MARK'", "GLOB[,GLOB]"),
-    Option("--profile", "profile", "quick (bounded, the same cases every time) or full (more, drawn anew)", "NAME"),
-    Option("--expect", "expect", "hold mounts to topmost or delegate, whatever the kernel claims", "SEMANTICS"),
-    Option("--policy", "policies", "switch a contested rule, e.g. fallback=lowest; repeatable", "NAME=VALUE", multiple=True),
-    Option("--strict", "strict", "a SHOULD that is missed fails", is_flag=True, under_pytest="--strict-should"),
+    Option(
+        "--profile",
+        "profile",
+        "quick (bounded, the same cases every time) or full (more, drawn anew)",
+        "NAME",
+    ),
+    Option(
+        "--expect", "expect", "hold mounts to topmost or delegate, whatever the kernel claims", "SEMANTICS"
+    ),
+    Option(
+        "--policy",
+        "policies",
+        "switch a contested rule, e.g. fallback=lowest; repeatable",
+        "NAME=VALUE",
+        multiple=True,
+    ),
+    Option(
+        "--strict", "strict", "a SHOULD that is missed fails", is_flag=True, under_pytest="--strict-should"
+    ),
     Option("--examples", "examples", "draw at most N cases for a group of rules", "N", type=int),
     Option("--seconds", "seconds", "stop drawing after S seconds", "S", type=float),
-    Option("--timeout", "timeout", "give one call of the subject S seconds (default 30)", "S", type=float, under_pytest="--subject-timeout"),
-    Option("--draw", "seed", "draw other cases: the number a full run prints repeats its cases", "NUMBER", type=int),
+    Option(
+        "--timeout",
+        "timeout",
+        "give one call of the subject S seconds (default 30)",
+        "S",
+        type=float,
+        under_pytest="--subject-timeout",
+    ),
+    Option(
+        "--draw",
+        "seed",
+        "draw other cases: the number a full run prints repeats its cases",
+        "NUMBER",
+        type=int,
+    ),
     Option("--umask", "umask", "run subjects under this umask instead of several", "OCTAL"),
-    Option("--backing", "backing", "file system of the layers: tmpfs or ext4 (a loop device, as root)", "NAME"),
-    Option("--scratch", "scratch", "keep layers in this directory; its file system has to hold xattrs", "DIR"),
+    Option(
+        "--backing", "backing", "file system of the layers: tmpfs or ext4 (a loop device, as root)", "NAME"
+    ),
+    Option(
+        "--scratch", "scratch", "keep layers in this directory; its file system has to hold xattrs", "DIR"
+    ),
 )
 
 

@@ -104,7 +104,9 @@ class Session:
             bench = self.bench
         except (LabError, SubjectError) as error:
             return {rule: RuleResult(rule, "error", str(error)) for rule in rules}
-        results = {rule: RuleResult(rule, "n/a", why) for rule in rules if (why := bench.lacks(catalogue()[rule]))}
+        results = {
+            rule: RuleResult(rule, "n/a", why) for rule in rules if (why := bench.lacks(catalogue()[rule]))
+        }
         left = [rule for rule in rules if rule not in results]
         if bench.broken:
             broken = {rule for rule in left if catalogue()[rule].family == "UNPACK" or item.family.unpacks}
@@ -224,7 +226,9 @@ def about_of(report: pytest.TestReport) -> dict[str, str]:
 
 
 def _carried(report: pytest.TestReport, name: str) -> dict[str, Any]:
-    text = next((value for key, value in report.user_properties if key == name and report.when == "call"), "{}")
+    text = next(
+        (value for key, value in report.user_properties if key == name and report.when == "call"), "{}"
+    )
     data: dict[str, Any] = json.loads(str(text))
     return data
 

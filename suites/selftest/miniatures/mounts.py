@@ -120,7 +120,9 @@ class DropsTheEmptied(Merger):
 
     def view(self):  # type: ignore[no-untyped-def]
         shown = super().view()
-        for path in [path for path, places in shown.contributors.items() if path and self.is_marked(places[0])]:
+        for path in [
+            path for path, places in shown.contributors.items() if path and self.is_marked(places[0])
+        ]:
             held = any(paths.below(name, path) for tree in self.layers for name in tree)
             if held and not any(paths.below(name, path) for name in shown.tree):
                 del shown.tree[path]
@@ -140,7 +142,9 @@ class HidesMarkedFiles(Merger):
     """Looks through a marked file or link as if it were a whiteout."""
 
     def _is_whiteout(self, node: Node) -> bool:
-        marked = node.kind != "directory" and any(name.endswith("." + overlayfs.MARK) for name, _ in node.xattrs)
+        marked = node.kind != "directory" and any(
+            name.endswith("." + overlayfs.MARK) for name, _ in node.xattrs
+        )
         return marked or super()._is_whiteout(node)
 
 

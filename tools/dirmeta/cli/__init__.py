@@ -6,12 +6,12 @@ import click
 
 from dirmeta import __version__
 from dirmeta.cli.bench import bench
+from dirmeta.cli.completion import completion
 from dirmeta.cli.errors import one_line_errors
 from dirmeta.cli.replay import replay
 from dirmeta.cli.rules import rules
 from dirmeta.cli.run import run
 from dirmeta.cli.unpack import unpack
-from dirmeta.cli.completion import completion
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

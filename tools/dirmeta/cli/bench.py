@@ -12,8 +12,12 @@ from dirmeta.judge.benchmarks import NAMES, Benchmarks, Figure, measurement
 
 
 @click.command()
-@click.option("--json", "json_file", metavar="FILE", type=click.Path(dir_okay=False), help="also write it as JSON")
-@click.option("--seconds", type=click.FloatRange(min=0.1), default=5.0, show_default=True, help="for one measurement")
+@click.option(
+    "--json", "json_file", metavar="FILE", type=click.Path(dir_okay=False), help="also write it as JSON"
+)
+@click.option(
+    "--seconds", type=click.FloatRange(min=0.1), default=5.0, show_default=True, help="for one measurement"
+)
 @click.option("--only", metavar="NAME[,NAME]", default=",".join(NAMES), help=f"some of {', '.join(NAMES)}")
 def bench(json_file: str | None, seconds: float, only: str) -> None:
     """Measure how fast the suite is, against the bare system calls of the same cases.

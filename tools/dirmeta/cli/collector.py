@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from dirmeta import __version__, locations
+from dirmeta.judge.families import RULE_SUITES
 from dirmeta.judge.opening import UsageError, Wanted
 from dirmeta.judge.results import Report, RuleResult, together
 from dirmeta.labs.base import LabError
@@ -21,8 +22,6 @@ from dirmeta.options import arguments
 from dirmeta.plugin import about_of, result_of
 from dirmeta.reports.progress import Progress
 from dirmeta.rules.catalogue import catalogue
-
-from dirmeta.judge.families import RULE_SUITES
 
 
 def judge(asked: Wanted, values: dict[str, Any], workers: str) -> Report:
@@ -95,7 +94,9 @@ class Collector:
 def _result(rule: str, results: list[RuleResult]) -> RuleResult:
     if results:
         return together(rule, results)
-    return RuleResult(rule, "unverified", "no check in this version" if not catalogue()[rule].checked else "not run")
+    return RuleResult(
+        rule, "unverified", "no check in this version" if not catalogue()[rule].checked else "not run"
+    )
 
 
 def _last_line(text: str) -> str:

@@ -55,5 +55,8 @@ def one_line_errors() -> Iterator[None]:
     except Exception as error:  # the last resort: a bug of ours is no user's reading matter
         if os.environ.get("DIRMETA_DEBUG"):
             raise
-        fail(f"internal error: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-             "; set DIRMETA_DEBUG=1 for the traceback and please report it", ERROR)
+        fail(
+            f"internal error: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            "; set DIRMETA_DEBUG=1 for the traceback and please report it",
+            ERROR,
+        )

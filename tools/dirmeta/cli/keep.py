@@ -61,5 +61,3 @@ def _script(case: Case, bench: Bench) -> str:
         'cd "$(dirname "$0")"\nmkdir -p m empty upper work\n'
         f"mount -t overlay overlay -o {shlex.quote(','.join(options))} m\n"
     )
-
-

@@ -25,7 +25,9 @@ from dirmeta.streams.load import load
 @click.command()
 @click.argument("what", metavar="ID|FILE|LISTING")
 @run_options(leave_out=("profile", "examples", "seconds", "seed"))
-@click.option("--keep", "kept", metavar="DIR", help="leave tars, diff directories and the mount command in DIR")
+@click.option(
+    "--keep", "kept", metavar="DIR", help="leave tars, diff directories and the mount command in DIR"
+)
 def replay(what: str, kept: str | None, **values: Any) -> None:
     """Judge one case: the ID that a failure prints, a file, a listing, or - for stdin.
 
@@ -69,7 +71,9 @@ def read(what: str) -> Case:
     if re.fullmatch("[0-9a-f]{6,64}", what):
         case = witnesses.load(what)
         if case is None:
-            raise UsageError(f"no case {what} is stored in {witnesses.directory()}; give the file or the listing")
+            raise UsageError(
+                f"no case {what} is stored in {witnesses.directory()}; give the file or the listing"
+            )
         return case
     if " " not in what.strip() and "\n" not in what:
         raise UsageError(f"{what}: no such file, id of a stored case, or listing")

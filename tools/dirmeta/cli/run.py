@@ -22,9 +22,23 @@ from dirmeta.reports.terminal import report_text
 
 @click.command()
 @run_options()
-@click.option("--json", "json_file", metavar="FILE", type=click.Path(dir_okay=False), help="also write the report as JSON")
-@click.option("--junit", "junit_file", metavar="FILE", type=click.Path(dir_okay=False), help="also write it as JUnit XML")
-@click.option("-n", "workers", metavar="N", default="auto", show_default=True, help="worker processes; 0 for none")
+@click.option(
+    "--json",
+    "json_file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="also write the report as JSON",
+)
+@click.option(
+    "--junit",
+    "junit_file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="also write it as JUnit XML",
+)
+@click.option(
+    "-n", "workers", metavar="N", default="auto", show_default=True, help="worker processes; 0 for none"
+)
 def run(json_file: str | None, junit_file: str | None, workers: str, **values: Any) -> None:
     """Judge a subject (what unpacks) and a kernel (what mounts) by the rules.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from functools import lru_cache
 from typing import Final
 
@@ -12,55 +12,66 @@ from dirmeta.model.entries import Entry, Kind, Xattrs
 from dirmeta.model.overlayfs import MARK, OPAQUE, OTHER, PREFIX, REDIRECT, XWHITEOUTS, YES, Namespace
 from dirmeta.model.stack import Case
 
-FEATURES: Final = frozenset((
-    # one layer's stream
+_OF_LAYERS: Final = frozenset((
     "implied directory", "nested implied directory", "explicit directory", "file before its parent",
     "late explicit entry", "odd spelling", "absolute name", "hardlink", "symlink", "device", "fifo",
     "whiteout", "implied by a whiteout", "opaque marker", "opaque marker without entry",
     "opaque marker with entry", "replaced path", "replaced path without entry", "special bits",
     "setgid parent of implied", "default acl parent of implied", "acl", "xattr", "whole metadata",
     "time before 1970", "time beyond 2038", "fraction of a second", "long path", "odd name",
-    "root entry", "root opaque marker", "empty layer", "malformed", "forged xattr",
-    # layers over each other
+    "root entry", "root opaque marker", "empty layer", "malformed", "forged xattr", "mark by hand",
+    "other namespace's mark", "odd mark value", "mark on non-directory", "xwhiteouts", "redirect",
+))  # fmt: skip
+"""What the stream of one layer has."""
+_ACROSS: Final = frozenset((
     "several layers", "re-declared parent", "explicit elsewhere", "whiteout over implied",
     "emptied implied directory", "non-directory over directory", "directory over non-directory",
-    # marks
-    "mark by hand", "unmarked below marked", "unmarked deep below marked", "all marked",
-    "marked below unmarked", "barrier below marked", "opaque below marked", "opaque and marked",
-    "other namespace's mark", "odd mark value", "mark on non-directory", "xwhiteouts", "redirect",
-    "acl below marked", "marked root",
-    # setup
+))  # fmt: skip
+"""What layers have that lie over each other."""
+_OF_MARKS: Final = frozenset((
+    "unmarked below marked", "unmarked deep below marked", "all marked", "marked below unmarked",
+    "barrier below marked", "opaque below marked", "opaque and marked", "acl below marked", "marked root",
+))  # fmt: skip
+"""What marked and unmarked directories are to each other."""
+_OF_SETUP: Final = frozenset((
     "userxattr", "upper", "umask", "delegate off", "mount option", "data-only",
     "over a hundred layers", "mark out of reach",
 ))  # fmt: skip
+FEATURES: Final = _OF_LAYERS | _ACROSS | _OF_MARKS | _OF_SETUP
 """All names that `features` may give."""
 
 _SECOND: Final = 1_000_000_000
 _LATE: Final = (1 << 31) * _SECOND
 
 
-def features(case: Case) -> frozenset[str]:
-    """The features of a case, some of `FEATURES`.
+def features(case: Case, asked: Set[str] = FEATURES) -> Set[str]:
+    """Which of the features that are asked for a case has, some of `FEATURES`.
 
     What is said of marks counts as overlayfs merges; only the paths of redirects are not followed.
     """
     found: set[str] = set()
-    namespace = case.setup.namespace
     looks = glances(case)
-    for look in looks:
-        for entry in look.entries:
-            _of_entry(entry, namespace, found)
-        _of_layer(look, found)
-    if len(looks) > 1:
+    if not _OF_LAYERS.isdisjoint(asked):
+        _of_layers(looks, case, found)
+    if len(looks) > 1 and not _ACROSS.isdisjoint(asked):
         found.add("several layers")
         found.update(_across(looks))
-    found.update(_of_marks(looks))
+    if not _OF_MARKS.isdisjoint(asked):
+        found.update(_of_marks(looks))
+    if not _OF_SETUP.isdisjoint(asked):
+        found.update(_of_setup(case))
+    return found & asked
+
+
+def _of_layers(looks: list[Glance], case: Case, found: set[str]) -> None:
+    for look in looks:
+        for entry in look.entries:
+            _of_entry(entry, case.setup.namespace, found)
+        _of_layer(look, found)
     if case.setup.layout == "model":
         found.discard("forged xattr")
     if case.malformed:
         found.add("malformed")
-    found.update(_of_setup(case))
-    return frozenset(found)
 
 
 _KINDS: Final = {

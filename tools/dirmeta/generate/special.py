@@ -62,7 +62,10 @@ def without_whiteouts(limits: Limits, count: int) -> SearchStrategy[tuple[Case, 
 
 
 def _without_whiteouts(case: Case) -> Case:
-    stack = (Layer(tuple(e for e in layer if e.kind != "whiteout" and not _is_disguised(e))) for layer in case.stack)
+    stack = (
+        Layer(tuple(e for e in layer if e.kind != "whiteout" and not _is_disguised(e)))
+        for layer in case.stack
+    )
     return replace(case, stack=tuple(stack))
 
 

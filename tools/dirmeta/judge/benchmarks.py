@@ -6,17 +6,18 @@ A benchmark is not a test: whether a target is reached is said, and nothing foll
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from multiprocessing.connection import Connection
 from statistics import median
-from typing import Any, Final
+from typing import Final
 
 from dirmeta.judge import processes
 from dirmeta.judge.bench import Bench
 from dirmeta.judge.families import families
 from dirmeta.judge.opening import Wanted, open_bench, open_subject
+from dirmeta.judge.results import RuleResult
 from dirmeta.judge.runner import run_shard
 from dirmeta.labs import bare
 from dirmeta.labs.base import Lab
@@ -67,7 +68,7 @@ def judged(family: str, bench: Bench) -> int:
     return _cases(run_shard(chosen, family, 0, chosen.rules, bench))
 
 
-def _cases(results: Any) -> int:
+def _cases(results: Mapping[str, RuleResult]) -> int:
     return max(result.cases for result in results.values())
 
 
@@ -106,7 +107,8 @@ def pipeline(family: str, seconds: float) -> Pipeline:
     bench = bench_of()
     recorder = Recorder(bench.lab)
     bench.lab = recorder
-    rates, floors = [], []
+    rates: list[float] = []
+    floors: list[float] = []
     try:
         with Worker() as worker:
             judged(family, bench)  # what the first cases have to load is no part of it
@@ -166,7 +168,10 @@ class Benchmarks:
     def floor(self) -> list[Figure]:
         """Bare system calls of the same cases."""
         pairs = (("merge", self._merging), ("unpack", self._unpacking))
-        return [Figure(f"floor {name}", median(each.floors), "cases/s", best=max(each.floors)) for name, each in pairs]
+        return [
+            Figure(f"floor {name}", median(each.floors), "cases/s", best=max(each.floors))
+            for name, each in pairs
+        ]
 
     def merge(self) -> list[Figure]:
         """Draw to verdict for cases that are laid out from the model."""

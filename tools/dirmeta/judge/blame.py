@@ -28,7 +28,9 @@ def blame(trial: Trial, finding: Finding, subject: str) -> str:
     if not off:
         return f"mount: all diff directories are as they should be{contested}"
     layers = ", ".join(map(str, off))
-    return f"mount: judged by the diff directories as they are, of which layer {layers} is not as it should be{contested}"
+    return (
+        f"mount: judged by its diff directories as they are; layer {layers} is not as it should be{contested}"
+    )
 
 
 def _unpacked(trial: Trial) -> bool:
@@ -92,5 +94,3 @@ def _agrees(tree: Tree | None, finding: Finding) -> bool:
     model, seen = tree[finding.where], finding.node
     same_time = model.mtime is None or model.mtime == seen.mtime
     return (model.mode, model.uid, model.gid) == (seen.mode, seen.uid, seen.gid) and same_time
-
-

@@ -30,9 +30,7 @@ class Suspect(NamedTuple):
     finding: Finding
 
 
-def witness(
-    check: Check, family: Family, suspects: Sequence[Suspect], bench: Bench
-) -> Witness | None:
+def witness(check: Check, family: Family, suspects: Sequence[Suspect], bench: Bench) -> Witness | None:
     """The smallest case found that breaks the rule by itself.
 
     None where all there was were lines in the kernel log, and they did not come again: the log is the
@@ -81,7 +79,11 @@ def describe(check: Check, trial: Trial, finding: Finding, bench: Bench) -> Witn
     """A finding told in the order a person asks, and stored for `dirmeta replay`."""
     case = trial.case
     number = store(case)
-    where = finding.where if not finding.layer else f"{finding.where or '.'}    in the diff directory of layer {finding.layer}"
+    where = (
+        finding.where
+        if not finding.layer
+        else f"{finding.where or '.'}    in the diff directory of layer {finding.layer}"
+    )
     return Witness(
         id=number,
         rule=check.rule,

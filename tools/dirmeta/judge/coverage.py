@@ -32,7 +32,7 @@ class Coverage:
     def add(self, case: Case) -> None:
         if not self._lacking:
             return
-        for feature in features(case) & self._lacking.keys():
+        for feature in features(case, self._lacking.keys()):
             self._met[feature] += 1
             if self._met[feature] >= self._lacking[feature]:
                 del self._lacking[feature]

@@ -15,7 +15,19 @@ from dirmeta.labs.base import Lab, LabError
 from dirmeta.model import oracle
 from dirmeta.model.stack import Case, Layer, Setup, TarFormat
 from dirmeta.model.tree import Tree
-from dirmeta.observe.steps import WITHOUT_XATTRS, Failure, Job, Layout, Log, Mount, Result, Step, Unpack, Unpacked, Walk
+from dirmeta.observe.steps import (
+    WITHOUT_XATTRS,
+    Failure,
+    Job,
+    Layout,
+    Log,
+    Mount,
+    Result,
+    Step,
+    Unpack,
+    Unpacked,
+    Walk,
+)
 from dirmeta.rules.seen import LayerSeen, StackSeen, Twice
 from dirmeta.streams import tar
 from dirmeta.streams.errors import EncodeError
@@ -61,7 +73,9 @@ def _require_room(results: Sequence[Result]) -> None:
     last = results[-1] if results else None
     filled = any(isinstance(each, Unpacked) and each.trouble == "full" for each in results)
     if isinstance(last, Failure) and last.errno in (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM) and not filled:
-        raise LabError(f"the scratch space is full ({last.text}); make room, or give another with --scratch DIR")
+        raise LabError(
+            f"the scratch space is full ({last.text}); make room, or give another with --scratch DIR"
+        )
 
 
 def has_given_up(seen: object) -> bool:

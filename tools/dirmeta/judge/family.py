@@ -13,7 +13,7 @@ from dirmeta.rules.registry import CHECKS, Check
 from dirmeta.rules.seen import StackSeen
 
 PACK = 16
-"""Cases that share one set of layers and one mount: all of the gain, and a short re-run (see `dirmeta bench`)."""
+"""Cases that share one set of layers and one mount: nearly all of the gain, and a short re-run."""
 
 
 @dataclass(frozen=True)

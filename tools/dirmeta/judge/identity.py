@@ -13,7 +13,19 @@ from dirmeta.model import oracle, overlayfs, paths
 from dirmeta.model.overlayfs import Namespace
 from dirmeta.model.stack import Case, Setup
 from dirmeta.model.tree import Tree
-from dirmeta.observe.steps import Agree, AskAsStranger, Identify, Identity, Job, Operate, Outcome, Result, Step, Unmount, Walk
+from dirmeta.observe.steps import (
+    Agree,
+    AskAsStranger,
+    Identify,
+    Identity,
+    Job,
+    Operate,
+    Outcome,
+    Result,
+    Step,
+    Unmount,
+    Walk,
+)
 from dirmeta.rules.seen import Guarantees, Kept, Looks, Stranger
 
 Rows = dict[str, dict[str, tuple[int, int, int, int]]]

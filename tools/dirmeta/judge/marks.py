@@ -140,7 +140,10 @@ def id_mapped(case: Case, conditions: Conditions) -> Plan[StackSeen]:
     mounted = mount(replace(case.setup, upper=False), len(diffs), conditions)
     lowers = tuple(lower.replace("l", "i") for lower in mounted.lowers)
     results = yield Job((*steps, mounted._replace(lowers=lowers), Walk("m")), case.setup.backing)
-    shown = [{path: _shifted(node, first) for path, node in tree.items()} for tree, first in zip(diffs, firsts, strict=True)]
+    shown = [
+        {path: _shifted(node, first) for path, node in tree.items()}
+        for tree, first in zip(diffs, firsts, strict=True)
+    ]
     return stack_seen(tuple(map(LayerSeen, shown)), results)
 
 

@@ -98,7 +98,7 @@ def open_subject(wanted: Wanted) -> Subject:
 
 
 def open_bench(wanted: Wanted, subject: Subject) -> Bench:
-    """A bench with a running lab; LabError where the lab can not be had. Collects garbage seldom from now on."""
+    """A bench with a running lab; LabError where it can not be had. Garbage is collected seldom then."""
     collect_seldom()
     lab = labs.lab(
         wanted.kernel or "host", subject, backing=wanted.backing or None, directory=wanted.scratch or None
@@ -121,10 +121,17 @@ def _bench(wanted: Wanted, subject: Subject, lab: Lab) -> Bench:
         keeps=subject.keeps,
         granularity=lab.limits.mtime[2],
     )
-    conditions = Conditions(lab.claims_feature, delegate, lab.log_readable, lab.limits.backings, release(lab.kernel))
+    conditions = Conditions(
+        lab.claims_feature, delegate, lab.log_readable, lab.limits.backings, release(lab.kernel)
+    )
     unpacks = subject.claims | ({"escaped-xattrs"} if conditions.release >= (6, 7) else set())
     bench = Bench(lab, terms, conditions, unpacks, mounts, subject.name)
-    bench.profile, bench.strict, bench.seed, bench.examples = wanted.profile, wanted.strict, wanted.seed or 0, wanted.examples
+    bench.profile, bench.strict, bench.seed, bench.examples = (
+        wanted.profile,
+        wanted.strict,
+        wanted.seed or 0,
+        wanted.examples,
+    )
     bench.deadline = time.monotonic() + wanted.seconds if wanted.seconds else None
     bench.umask = int(wanted.umask, 8) if wanted.umask else None
     bench.again = again(wanted)
@@ -142,10 +149,11 @@ def about(bench: Bench) -> dict[str, str]:
     else:
         reason = "as --expect has it"
     limits = bench.lab.limits
+    marks = " and ".join(f"{namespace}.*" for namespace in limits.namespaces)
     return {
         "subject": " ".join([bench.subject, bench.version]).strip(),
         "kernel": f"{bench.kernel} {bench.lab.kernel}, judged as {semantics}: {reason}",
-        "layers": f"on {', '.join(limits.backings)}; marks in {' and '.join(f'{each}.*' for each in limits.namespaces)}",
+        "layers": f"on {', '.join(limits.backings)}; marks in {marks}",
     }
 
 

@@ -92,4 +92,4 @@ def _rate(workers: Sequence[Connection], seconds: float) -> float:
     """The rates of workers that work at the same time, together."""
     for each in workers:
         each.send(seconds)
-    return sum(each.recv() for each in workers)
+    return sum(float(each.recv()) for each in workers)

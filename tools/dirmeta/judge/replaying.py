@@ -48,11 +48,15 @@ def _judge(family: Family, case: Case, rules: Collection[str], bench: Bench) -> 
 
 def _result(rule: str, family: Family, trial: Trial, bench: Bench) -> RuleResult:
     check = family.check(rule)
-    if check.needs and features(trial.case).isdisjoint(check.needs):
+    if check.needs and not features(trial.case, check.needs.keys()):
         return RuleResult(rule, "n/a", "its situation is not in this case")
     if check.watch is not None:
         seen = "; ".join(dict.fromkeys(check.watch(trial)))
-        return RuleResult(rule, "observed", seen, 1) if seen else RuleResult(rule, "n/a", "its situation is not in this case")
+        return (
+            RuleResult(rule, "observed", seen, 1)
+            if seen
+            else RuleResult(rule, "n/a", "its situation is not in this case")
+        )
     assert check.judge is not None
     finding = next(check.judge(trial), None)
     if finding is None:

@@ -125,6 +125,10 @@ def summary(results: Sequence[RuleResult]) -> str:
     """``41 of 44 applicable rules pass, 3 unverified; 21 n/a``: every denominator shown."""
     count = {verdict: sum(result.verdict == verdict for result in results) for verdict in WORST_FIRST}
     applicable = len(results) - count["n/a"]
-    rest = [f"{number} {verdict}" for verdict, number in count.items() if number and verdict not in ("pass", "n/a")]
+    rest = [
+        f"{number} {verdict}"
+        for verdict, number in count.items()
+        if number and verdict not in ("pass", "n/a")
+    ]
     head = ", ".join([f"{count['pass']} of {applicable} applicable rules pass", *rest])
     return f"{head}; {count['n/a']} n/a"

@@ -46,17 +46,31 @@ class Tally:
             self.coverage.add(case)
 
 
-def run_shard(family: Family, name: str, shard: int, rules: Sequence[str], bench: Bench) -> dict[str, RuleResult]:
+def run_shard(
+    family: Family, name: str, shard: int, rules: Sequence[str], bench: Bench
+) -> dict[str, RuleResult]:
     """Judge one shard's cases by the given rules of the family; rule → result."""
     limits = bench.lab.limits
-    limits = limits._replace(namespaces=tuple(each for each in limits.namespaces if each in family.namespaces))
+    limits = limits._replace(
+        namespaces=tuple(each for each in limits.namespaces if each in family.namespaces)
+    )
     if not limits.namespaces:
         needed = " or ".join(family.namespaces)
-        return {rule: RuleResult(rule, "unverified", f"{needed}.* xattrs can not be written here") for rule in rules}
+        return {
+            rule: RuleResult(rule, "unverified", f"{needed}.* xattrs can not be written here")
+            for rule in rules
+        }
     checks = [family.check(rule) for rule in rules]
     tally = Tally(Coverage(checks, _planned(family, limits, bench)))
     try:
-        _feed(family, name, shard, limits, bench, lambda batch: _judge_batch(batch, family, checks, bench, tally))
+        _feed(
+            family,
+            name,
+            shard,
+            limits,
+            bench,
+            lambda batch: _judge_batch(batch, family, checks, bench, tally),
+        )
         return {check.rule: _result(check, family, bench, tally) for check in checks}
     except LabError as lost:
         return {rule: RuleResult(rule, "error", str(lost), tally.cases) for rule in rules}
@@ -85,9 +99,7 @@ def _feed(
         feed(drawn, _batches(family, bench), seed_of(name, shard, bench.seed), each)
 
 
-def _judge_batch(
-    batch: Batch, family: Family, checks: Sequence[Check], bench: Bench, tally: Tally
-) -> None:
+def _judge_batch(batch: Batch, family: Family, checks: Sequence[Check], bench: Bench, tally: Tally) -> None:
     if bench.spent():
         raise Enough
     for together in _groups([bench.adapted(case) for case in batch], family):

@@ -23,6 +23,7 @@ from dirmeta.observe.transport import FlatJob, FlatResult
 from dirmeta.sandbox import credentials, serve, syscalls
 from dirmeta.sandbox.diagnosis import in_user_namespace
 
+
 class Unpacks(Protocol):
     """The part of a subject that the lab calls."""
 

@@ -95,4 +95,3 @@ def require_xattrs(directory: str, place: str, names: Iterable[str]) -> None:
                 ) from error
     finally:
         os.rmdir(probe)
-

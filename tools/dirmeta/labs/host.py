@@ -58,7 +58,9 @@ class HostLab:
         timeout  seconds for all jobs together, beside what the subject may take. Raises LabError.
         """
         patience = getattr(self._subject, "timeout", 0.0)
-        timeout += patience * sum(isinstance(step, Unpack | UnpackTogether) for job in jobs for step in job.steps)
+        timeout += patience * sum(
+            isinstance(step, Unpack | UnpackTogether) for job in jobs for step in job.steps
+        )
         if not self._worker.alive:
             self._worker = self._started()
         try:

@@ -83,7 +83,9 @@ class ModelLab:
 
 def _mapped(tree: Tree, step: IdMap) -> Tree:
     return {
-        path: node if node.is_whiteout else node._replace(uid=node.uid + step.first, gid=node.gid + step.first)
+        path: node
+        if node.is_whiteout
+        else node._replace(uid=node.uid + step.first, gid=node.gid + step.first)
         for path, node in tree.items()
     }
 

@@ -14,7 +14,7 @@ _OWN_ID_ONLY: Final = "0 0 1"
 
 
 def ask(step: AskAsStranger) -> Outcome:
-    """Mount in a namespace of its own and look at one path there. Raises OSError where that can not be had."""
+    """Mount in a namespace of its own and look at one path there. Raises OSError where it can not."""
     fork = Fork(_become_a_stranger, _mount_and_look)
     try:
         fork.ask(step)

@@ -39,7 +39,7 @@ def parse(text: str) -> bytes:
 
 
 def _permission(line: str) -> Permission:
-    fields = line.split("#")[0].strip().split(":")
+    fields = line.split("#", maxsplit=1)[0].strip().split(":")
     if len(fields) == 2:  # "m::rwx" is also written "mask:rwx"
         fields.insert(1, "")
     if len(fields) < 3:

@@ -110,9 +110,8 @@ def _problem_of_kind(entry: Entry) -> str:
             return f"an opaque marker is named {OPAQUE_MARKER}"
         if kind == "whiteout" and kind_of_file(entry.name) != "whiteout":
             return "a whiteout is named .wh. and the name it hides"
-    elif kind in ("symlink", "hardlink"):
-        if not entry.target:
-            return f"a {kind} needs a target"
+    elif kind in ("symlink", "hardlink") and not entry.target:
+        return f"a {kind} needs a target"
     if entry.content and kind != "file":
         return f"a {kind} has no content"
     if entry.target and kind not in ("symlink", "hardlink"):

@@ -12,7 +12,7 @@ from dirmeta.model import oracle, paths
 from dirmeta.model.entries import Entry
 from dirmeta.model.semantics import VARIANTS, Policies, Semantics
 from dirmeta.model.stack import Case, Layer
-from dirmeta.model.tree import Node, Tree, link_groups
+from dirmeta.model.tree import Tree, link_groups
 
 MAX_SYMLINKS = 40
 
@@ -56,7 +56,10 @@ def inherit(case: Case, policies: Policies = oracle.DEFAULT) -> list[Tree]:
             if lower is not None and lower.kind == "directory":
                 public = tuple(pair for pair in lower.xattrs if not pair[0].startswith("trusted."))
                 mine = mine._replace(
-                    mode=lower.mode, uid=lower.uid, gid=lower.gid, xattrs=tuple(sorted({*mine.xattrs, *public}))
+                    mode=lower.mode,
+                    uid=lower.uid,
+                    gid=lower.gid,
+                    xattrs=tuple(sorted({*mine.xattrs, *public})),
                 )
             diffs[number][path] = mine
     return diffs
@@ -158,5 +161,3 @@ def _squeezed(path: str) -> str:
         elif part not in ("", "."):
             parts.append(part)
     return "/".join(parts)
-
-

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 from dirmeta.model import overlayfs, paths
-from dirmeta.model.oracle import Place, View, is_marked, source
 from dirmeta.model.overlayfs import Namespace
 from dirmeta.model.semantics import Policies
-from dirmeta.model.tree import Node, Tree, link_groups
+from dirmeta.model.tree import Node, link_groups
+from dirmeta.model.view import Place, View, is_marked, source
 
 
 class Merger:
@@ -29,12 +29,14 @@ class Merger:
         delegate: bool,
         namespace: Namespace,
         policies: Policies,
+        upper: bool = False,
     ) -> None:
         self.layers = list(reversed(diffs))
         self.names = [_names(tree) for tree in self.layers]
         self.delegate = delegate
         self.namespace = namespace
         self.policies = policies
+        self.ignores_upper = upper and policies.upper_mark == "ignore"
         self.prefix = overlayfs.PREFIX[namespace]
         self.opaque = self.prefix + overlayfs.OPAQUE
         self.redirect = self.prefix + overlayfs.REDIRECT
@@ -70,9 +72,7 @@ class Merger:
     def _delegates_root(self) -> bool:
         return self.delegate and self.policies.root == "delegate"
 
-    def look_up(
-        self, name: str, stack: Sequence[Place]
-    ) -> tuple[list[Place], list[Place], Place | None]:
+    def look_up(self, name: str, stack: Sequence[Place]) -> tuple[list[Place], list[Place], Place | None]:
         """The directories that merge under a name; those that only an opaque one hides (for
         opaque_barrier=pass); or the place of a non-directory."""
         found: list[Place] = []
@@ -102,7 +102,7 @@ class Merger:
                 if redirect is not None and not stopped:
                     sought = redirect.decode("utf-8", "surrogateescape")
                     if sought.startswith("/"):
-                        # Absolute: looked for from the roots of the layers below, whatever cut the parent off.
+                        # From the roots of the layers below, whatever has cut the parent off.
                         stack, position, sought = self.roots, place.layer + 1, sought.strip("/")
         return found, beyond, None
 
@@ -136,6 +136,8 @@ class Merger:
         return source(places, [self.is_marked(place) for place in places], self.policies)
 
     def is_marked(self, place: Place) -> bool:
+        if self.ignores_upper and place.layer == 0:
+            return False
         return is_marked(self.node(place), self.namespace, self.policies)
 
     def compose(self, chosen: Place, topmost: Place) -> Node:
@@ -186,5 +188,3 @@ def _acls_of(node: Node) -> tuple[tuple[str, bytes], ...]:
 
 def _without_acls(node: Node) -> tuple[tuple[str, bytes], ...]:
     return tuple(pair for pair in node.xattrs if pair[0] not in overlayfs.ACLS)
-
-

@@ -8,16 +8,20 @@ package knows what the right answer is. Source: SPEC.md, "Terms".
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
 
 from dirmeta.model import overlayfs, paths
 from dirmeta.model.entries import Entry, Xattrs
+from dirmeta.model.lookup import Merger
 from dirmeta.model.overlayfs import Namespace
-from dirmeta.model.semantics import Policies
+from dirmeta.model.semantics import DEFAULT, Policies
 from dirmeta.model.stack import Case, Layer, Setup
 from dirmeta.model.tree import WHITEOUT, Node, Tree, link_groups
+from dirmeta.model.view import Place, View, is_marked, source
 
-DEFAULT: Final = Policies()
+__all__ = [
+    "DEFAULT", "Place", "View", "diff_directories", "diff_directory", "expected_diff", "is_marked", "merge",
+    "placeholder", "source",
+]  # fmt: skip
 
 
 def placeholder(policies: Policies = DEFAULT) -> Node:
@@ -124,57 +128,19 @@ def expected_diff(layer: Layer, setup: Setup, policies: Policies = DEFAULT) -> T
     )
 
 
-class Place(NamedTuple):
-    """A directory in one layer: the layer's index, 0 the topmost, and its path there."""
-
-    layer: int
-    path: str
-
-
-class View(NamedTuple):
-    """A merged tree, and for each of its directories where it comes from.
-
-    contributors  path → what overlayfs merges there, topmost first
-    source        path → the contributor whose metadata shows
-    """
-
-    tree: Tree
-    contributors: dict[str, tuple[Place, ...]]
-    source: dict[str, Place]
-
-
-def is_marked(node: Node, namespace: Namespace, policies: Policies = DEFAULT) -> bool:
-    """Whether a directory delegates its metadata, to a mount that reads `namespace`."""
-    if not node.xattrs:
-        return False
-    value = node.xattr(overlayfs.mark_name(namespace))
-    return value is not None and (policies.value == "any" or value == overlayfs.YES)
-
-
-def source(places: Sequence[Place], marked: Sequence[bool], policies: Policies = DEFAULT) -> Place:
-    """The contributor whose metadata a merged directory shows.
-
-    places: topmost first, never empty; marked: whether each carries a mark.
-    Source: SPEC.md, "source of p"; container-libs#701.
-    """
-    last = places[-1] if policies.fallback == "lowest" else places[0]
-    return next((place for place, mark in zip(places, marked, strict=True) if not mark), last)
-
-
 def merge(
     diffs: Sequence[Mapping[str, Node]],
     *,
     delegate: bool,
     namespace: Namespace = "trusted",
     policies: Policies = DEFAULT,
+    upper: bool = False,
 ) -> View:
     """What an overlay mount of diff directories shows.
 
-    diffs     lowest first, as they are on disk; an upper directory counts as the topmost
+    diffs     lowest first, as they are on disk
     delegate  whether the kernel has the feature (semantics ``delegate``), or ignores marks
               (``topmost``, today's kernels)
+    upper     whether the topmost of them is an upper directory, whose marks a policy of its own governs
     """
-    # Imported late: the look-up needs the vocabulary above.
-    from dirmeta.model.lookup import Merger
-
-    return Merger(diffs, delegate=delegate, namespace=namespace, policies=policies).view()
+    return Merger(diffs, delegate=delegate, namespace=namespace, policies=policies, upper=upper).view()

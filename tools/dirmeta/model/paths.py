@@ -69,14 +69,12 @@ def has_long_name(path: str) -> bool:
 
 def printable(text: str) -> str:
     r"""`text` on one line of a terminal: control characters and stray bytes as ``\xNN``."""
-    return "".join(
-        char if char.isprintable() and char != "\\" else _escape(char) for char in text
-    )
+    return "".join(char if char.isprintable() and char != "\\" else _escape(char) for char in text)
 
 
 def _escape(char: str) -> str:
     if char == "\\":
         return "\\\\"
-    if "\ud800" <= char < "\udc80" or char > "\udcff" and char <= "\udfff":
+    if "\ud800" <= char < "\udc80" or (char > "\udcff" and char <= "\udfff"):
         return f"\\u{ord(char):04x}"  # no byte of any file name; only a hand-made case can hold it
     return "".join(f"\\x{byte:02x}" for byte in char.encode("utf-8", "surrogateescape"))

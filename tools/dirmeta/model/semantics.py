@@ -45,6 +45,8 @@ class Policies:
         return replace(self, **{name: value})
 
 
+DEFAULT: Final = Policies()
+
 ALLOWED: Final[dict[str, tuple[str, ...]]] = {
     "fallback": ("topmost", "lowest"),
     "xattr_source": ("source", "topmost"),

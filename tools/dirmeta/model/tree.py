@@ -84,6 +84,5 @@ def subtree(tree: Mapping[str, Node], directory: str) -> Tree:
     if directory in tree:
         inside[paths.ROOT] = tree[directory]
     return {
-        path: node._replace(link=node.link[start:]) if node.link else node
-        for path, node in inside.items()
+        path: node._replace(link=node.link[start:]) if node.link else node for path, node in inside.items()
     }

@@ -72,9 +72,7 @@ def _as_it_is() -> None:
 class _Session:
     """The steps of one job, in its scratch directory."""
 
-    def __init__(
-        self, scratch: Scratch, unpack: Unpacker, kernel: Kernel, ignored: frozenset[str]
-    ) -> None:
+    def __init__(self, scratch: Scratch, unpack: Unpacker, kernel: Kernel, ignored: frozenset[str]) -> None:
         self._scratch = scratch
         self._unpacker = unpack
         self._actors = Actors(kernel)

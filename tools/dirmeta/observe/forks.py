@@ -68,9 +68,7 @@ def _gone() -> OSError:
     return ChildProcessError(errno.ECHILD, "a forked helper process ended unexpectedly")
 
 
-def _serve(
-    prepare: Callable[[], None], handle: Callable[[_Q], _A], requests: int, answers: int
-) -> NoReturn:
+def _serve(prepare: Callable[[], None], handle: Callable[[_Q], _A], requests: int, answers: int) -> NoReturn:
     code = 1
     try:
         with os.fdopen(requests, "rb") as reading, os.fdopen(answers, "wb") as writing:

@@ -135,7 +135,17 @@ class Log(NamedTuple):
 
 
 Step = (
-    Layout | Unpack | UnpackTogether | Mount | Unmount | Walk | Agree | Identify | Operate | IdMap | Log
+    Layout
+    | Unpack
+    | UnpackTogether
+    | Mount
+    | Unmount
+    | Walk
+    | Agree
+    | Identify
+    | Operate
+    | IdMap
+    | Log
     | AskAsStranger
 )
 

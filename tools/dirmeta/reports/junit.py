@@ -15,7 +15,9 @@ _UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 
 def report_junit(report: Report) -> str:
     """fail is a failure, error an error; n/a, unverified and observed are skipped with their reason."""
-    count = {verdict: sum(each.verdict == verdict for each in report.results) for verdict in ("fail", "error")}
+    count = {
+        verdict: sum(each.verdict == verdict for each in report.results) for verdict in ("fail", "error")
+    }
     skipped = sum(each.verdict in ("n/a", "unverified", "observed") for each in report.results)
     suite = ElementTree.Element(
         "testsuite",
@@ -38,7 +40,13 @@ def report_junit(report: Report) -> str:
 def _case(suite: ElementTree.Element, result: RuleResult) -> None:
     family = catalogue()[result.rule].family
     case = ElementTree.SubElement(suite, "testcase", classname=f"dirmeta.{family}", name=result.rule)
-    tag = {"fail": "failure", "error": "error", "n/a": "skipped", "unverified": "skipped", "observed": "skipped"}
+    tag = {
+        "fail": "failure",
+        "error": "error",
+        "n/a": "skipped",
+        "unverified": "skipped",
+        "observed": "skipped",
+    }
     if result.verdict in tag:
         message = _clean(f"{result.verdict}: {result.reason}")
         element = ElementTree.SubElement(case, tag[result.verdict], message=message)

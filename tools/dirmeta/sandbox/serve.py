@@ -78,4 +78,3 @@ def _reap() -> None:
             pass
     except ChildProcessError:
         return
-
