@@ -140,11 +140,11 @@ def test_a_layer_can_not_be_written_by_the_program(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "ended"),
     [
-        ("echo first >&2; echo 'last  ' >&2; exit 3", Unpacked(3, "last")),
-        ("kill -KILL $$", Unpacked(-9)),
+        ("echo first >&2; echo 'last  ' >&2; exit 3", Unpacked(3, "exit status 3: first; last")),
+        ("kill -KILL $$", Unpacked(-9, "signal 9")),
         ("touch $2/../canary/dir", Unpacked(0, f"{OUTSIDE}../canary/dir changed (mtime)", "escaped")),
         ("touch $2/../x; exit 1", Unpacked(1, f"{OUTSIDE}../x appeared", "escaped")),
-        ("echo slow >&2; sleep 60", Unpacked(-9, "slow", "timeout")),
+        ("echo slow >&2; sleep 60", Unpacked(-9, "killed after 0.7 s", "timeout")),
     ],
 )
 def test_how_a_program_ended_is_told(tmp_path: Path, text: str, ended: Unpacked) -> None:

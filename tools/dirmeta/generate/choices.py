@@ -60,3 +60,7 @@ class Choices:
         at = self._at
         self._at = at + size
         return Choices(self._data[at : at + size])
+
+    def backwards(self) -> Choices:
+        """All bytes from the other end, as choices of their own."""
+        return Choices(self._data[::-1])

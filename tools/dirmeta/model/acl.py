@@ -51,12 +51,14 @@ def _permission(line: str) -> Permission:
     tag = _TAGS.get(who if ident else who + ":")
     if tag is None or not _is_id(ident) or len(perms) != 3 or not all(map(_fits, perms, "rwx")):
         raise AclError(f"{line!r} is not an ACL line like u:7:r-x")
+    if ident and int(ident) >= _NO_ID:
+        raise AclError(f"{line!r} has an id over 32 bits")
     bits = sum(4 >> i for i, letter in enumerate(perms) if letter != "-")
     return Permission(tag, int(ident) if ident else -1, bits)
 
 
 def _is_id(text: str) -> bool:
-    return not text or (text.isascii() and text.isdigit() and int(text) < _NO_ID)
+    return not text or (text.isascii() and text.isdigit())
 
 
 def _fits(letter: str, wanted: str) -> bool:

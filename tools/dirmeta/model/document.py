@@ -134,7 +134,7 @@ def _read_acl(at: At) -> bytes:
     if not isinstance(at.value, str):
         raise at.unlike("an ACL as a string")
     try:
-        return spelling.acl_value(at.value)
+        return acl.parse(at.value)
     except ValueError as error:
         raise at.wrong(str(error)) from None
 

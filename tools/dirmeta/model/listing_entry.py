@@ -104,7 +104,7 @@ def _link(kind: Kind) -> Callable[[_Draft, Words], None]:
 
 
 def _acl(name: str) -> Callable[[_Draft, Words], None]:
-    return lambda draft, line: draft.say_xattr(name, spelling.acl_value(line.text("an ACL")))
+    return lambda draft, line: draft.say_xattr(name, acl.parse(line.text("an ACL")))
 
 
 def _xattr(draft: _Draft, line: Words) -> None:

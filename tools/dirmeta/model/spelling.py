@@ -6,7 +6,6 @@ Both forms leave out what is at its default, and write nothing that reading woul
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Iterable
 from typing import Final
 
@@ -67,14 +66,6 @@ def _says_all(value: bytes) -> bool:
         return acl.parse(acl.text(value)) == value
     except (ValueError, KeyError):
         return False
-
-
-def acl_value(text: str) -> bytes:
-    """The xattr value of an ACL given as text. ValueError where it is none."""
-    try:
-        return acl.parse(text)
-    except struct.error:
-        raise ValueError(f"{text!r} has an id over 32 bits") from None
 
 
 def repeated(names: Iterable[str]) -> str | None:
