@@ -26,5 +26,6 @@ source = family(
     draws=lambda limits, count: strategies.model_batches(limits, count=count),
     does=laid_out,
     cases=1920,
+    pack=32,
     shards=4,
 )

@@ -26,7 +26,7 @@ privacy = family("MERGE-PRIVATE", draws=model, does=copied_up, sees=Kept, cases=
 
 nesting = family("MERGE-NESTED", draws=model, does=nested, sees=Views, cases=96)
 
-nesting_across = family("MERGE-NESTED", draws=model, does=nested_across, sees=Views, cases=96)
+nesting_across = family("MERGE-NESTED", draws=model, does=nested_across, sees=Views, cases=96, both=True)
 
 options = family(
     "MERGE-OPTIONS",

@@ -138,7 +138,7 @@ def test_a_size_below_zero_does_not_go_round_for_ever(tmp_path: Path) -> None:
     info = tarfile.TarInfo("bad")
     info.pax_headers = {"size": "-1024"}
     (tmp_path / "layer.tar").write_bytes(info.tobuf(tarfile.PAX_FORMAT) + tar.END)
-    with pytest.raises(LoadError, match=r"layer\.tar: bad: truncated within its content$"):
+    with pytest.raises(LoadError, match=r"layer\.tar: (bad: truncated within its content|.*invalid offset)$"):
         load(tmp_path / "layer.tar")
 
 

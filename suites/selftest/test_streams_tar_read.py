@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import tarfile
@@ -20,6 +21,8 @@ from dirmeta.streams.tar import BLOCK, END, decode, encode
 
 FORMATS: tuple[TarFormat, ...] = ("pax", "gnu", "ustar")
 S = 10**9
+NEGATIVE = "bad: truncated within its content|invalid offset"
+"""What tarfile makes of a size below zero has changed between releases of Python 3.11."""
 
 
 def header(name: str, **fields: object) -> bytes:
@@ -81,7 +84,7 @@ def test_acls_are_read_from_either_record(record: dict[str, str]) -> None:
         (header("bad", type=b"V"), "bad: type b'V' entries are not for layers"),
         (header("bad", pax_headers={"mtime": "soon"}), "bad: mtime 'soon' is not a number of seconds"),
         (header("bad", pax_headers={"uid": "joe"}), "bad: uid 'joe' is not a number"),
-        (header("bad", pax_headers={"size": "-1024"}), "bad: truncated within its content"),
+        (header("bad", pax_headers={"size": "-1024"}), NEGATIVE),
         (header("bad", pax_headers={"path": "b\0d"}), "a name holds a NUL"),
         (header("bad", pax_headers={"SCHILY.acl.access": "u::rwx,u:joe:rwx"}), "bad: SCHILY.acl.access: "),
         (
@@ -102,7 +105,7 @@ def test_acls_are_read_from_either_record(record: dict[str, str]) -> None:
 def test_what_is_no_layer_is_refused_in_one_line(block: bytes, why: str) -> None:
     with pytest.raises(DecodeError) as caught:
         decode(raw(header("good"), block))
-    assert why in str(caught.value) and "\n" not in str(caught.value)
+    assert re.search(why, str(caught.value)) and "\n" not in str(caught.value)
 
 
 SMALL = Layer((

@@ -32,5 +32,6 @@ layers = family(
     draws=lambda limits, count: strategies.batches(limits, count=count),
     does=unpacked_and_mounted,
     cases=1280,
+    pack=32,
     shards=4,
 )

@@ -48,6 +48,7 @@ def judge(asked: Wanted, values: dict[str, Any], workers: str) -> Report:
         if status == pytest.ExitCode.NO_TESTS_COLLECTED:
             raise UsageError(f"--rules {asked.rules}: no rule that matches has a check in this version")
         raise LabError(f"pytest ended with {status} and no result: {_last_line(output.getvalue())}")
+    collector.give_up_waiting()
     results = [_result(rule, collector.results.get(rule, [])) for rule in asked.selected()]
     about = {"dirmeta": __version__, **collector.about, "profile": profile}
     return Report(about, tuple(results), time.monotonic() - began)
@@ -74,21 +75,38 @@ class Collector:
         self.results: dict[str, list[RuleResult]] = defaultdict(list)
         self.about: dict[str, str] = {}
         self.total = 0
-        self.done = 0
+        self.awaited: set[str] = set()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        self.total = len(session.items)
+        self._await([item.nodeid for item in session.items])
 
     def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
-        self.total = len(ids)
+        if not self.total:  # every worker collects the same
+            self._await(ids)
+
+    def _await(self, names: list[str]) -> None:
+        self.total = len(names)
+        self.awaited = set(names)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         result = result_of(report)
+        if result is None and report.failed:
+            result = RuleResult(_rule(report.nodeid), "error", _last_line(report.longreprtext))
         if result is not None:
+            self.awaited.discard(report.nodeid)
             self.results[result.rule].append(result)
             self.about |= about_of(report)
-            self.done += 1
-            self.progress.tell(self.done, self.total, result.rule, result.verdict)
+            self.progress.tell(self.total - len(self.awaited), self.total, result.rule, result.verdict)
+
+    def give_up_waiting(self) -> None:
+        """What was collected and never reported is an error: its worker process was lost."""
+        for name in self.awaited:
+            self.results[_rule(name)].append(RuleResult(_rule(name), "error", "its worker process was lost"))
+
+
+def _rule(name: str) -> str:
+    """``MERGE-INO`` of ``suites/merge/test_unchanged.py::identity::MERGE-INO[0]@group``."""
+    return name.partition("@")[0].rpartition("::")[2].partition("[")[0]
 
 
 def _result(rule: str, results: list[RuleResult]) -> RuleResult:

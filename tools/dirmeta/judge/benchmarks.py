@@ -28,8 +28,6 @@ MERGE: Final = "merge/test_source::source"
 UNPACK: Final = "unpack/test_wellformed::layers"
 SCOPE: Final = "merge/test_small_scope::two_layers"
 WORKERS: Final = 2
-_ROUND: Final = 256
-"""Cases that one round of a pipeline judges."""
 _ROUNDS: Final = 3
 """Of each measurement at least, however short it is to be."""
 
@@ -61,10 +59,9 @@ def bench_of(profile: str = "quick") -> Bench:
 
 
 def judged(family: str, bench: Bench) -> int:
-    """Draw, observe and judge a round's cases by all rules of a family that apply; how many there were."""
+    """Draw, observe and judge the cases of one shard by all rules of a family; how many there were."""
     bench.seed += 1
     chosen = families()[family]
-    bench.examples = _ROUND
     return _cases(run_shard(chosen, family, 0, chosen.rules, bench))
 
 

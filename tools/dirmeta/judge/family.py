@@ -27,6 +27,7 @@ class Family:
     shards  pytest items a rule has; fixed, so that reports do not depend on the number of workers
     shaped  draws layers that are not well formed, for the rules that name their shape
     namespaces  in which it can be drawn
+    both    whether it takes a lab that can mount in both namespaces
     """
 
     rules: tuple[str, ...]
@@ -38,6 +39,7 @@ class Family:
     shards: int = 1
     shaped: bool = False
     namespaces: tuple[Namespace, ...] = ("trusted", "user")
+    both: bool = False
 
     def __post_init__(self) -> None:
         for rule in self.rules:

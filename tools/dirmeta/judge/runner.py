@@ -54,6 +54,9 @@ def run_shard(
     limits = limits._replace(
         namespaces=tuple(each for each in limits.namespaces if each in family.namespaces)
     )
+    if family.both and len(limits.namespaces) < 2:
+        only = f"only {limits.namespaces[0]}.* marks can be mounted here"
+        return {rule: RuleResult(rule, "n/a", only) for rule in rules}
     if not limits.namespaces:
         needed = " or ".join(family.namespaces)
         return {

@@ -88,9 +88,9 @@ class Merger:
             node = self.layers[place.layer].get(path)
             if node is None:
                 continue
-            if self._is_whiteout(node):
-                break
             if node.kind != "directory":
+                if self._is_whiteout(node):
+                    break
                 return found, beyond, None if found else Place(place.layer, path)
             (beyond if stopped else found).append(Place(place.layer, path))
             if node.xattrs:

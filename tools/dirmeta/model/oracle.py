@@ -60,10 +60,10 @@ def diff_directory(
         tree[path] = Node("directory", entry.mode, entry.uid, entry.gid, entry.mtime, xattrs)
     links: dict[str, str] = {}
     for path, entry in layer.others.items():
-        target = _final_target(layer, entry)
+        target = _final_target(layer, entry) if entry.kind == "hardlink" else path
         if target != path:
             links[path] = links[target] = target
-        tree[path] = _node(layer.others.get(target, entry), keep_forged)
+        tree[path] = _node(layer.others[target], keep_forged)
     for path in layer.whiteouts - tree.keys():
         tree[path] = WHITEOUT
     return link_groups(tree, links) if links else tree
