@@ -13,7 +13,7 @@ from dirmeta.cli.keep import keep
 from dirmeta.cli.shared import run_options
 from dirmeta.judge import witnesses
 from dirmeta.judge.opening import UsageError, open_bench, open_subject
-from dirmeta.judge.replaying import judge_case
+from dirmeta.judge.replaying import fitted, judge_case
 from dirmeta.judge.results import exit_status, summary
 from dirmeta.model import codec, listing
 from dirmeta.model.stack import Case
@@ -44,6 +44,7 @@ def replay(what: str, kept: str | None, **values: Any) -> None:
     try:
         if bench.broken:
             raise UsageError(bench.broken)
+        case = fitted(case, bench.lab.limits)
         print(listing.render(case))
         if kept:
             print(keep(case, kept, bench))

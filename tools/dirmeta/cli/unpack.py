@@ -9,6 +9,7 @@ import click
 
 from dirmeta.cli.errors import fail
 from dirmeta.judge.opening import UsageError
+from dirmeta.sandbox.diagnosis import in_user_namespace
 from dirmeta.streams.compress import decompress
 from dirmeta.subjects.reference import Refused, unpack_layer
 
@@ -21,7 +22,7 @@ FAILED = 1
 @click.option(
     "--namespace",
     type=click.Choice(["trusted", "user"]),
-    default=lambda: os.environ.get("DIRMETA_NAMESPACE", "trusted" if os.geteuid() == 0 else "user"),
+    default=lambda: os.environ.get("DIRMETA_NAMESPACE") or own_namespace(),
     help="whose marks to write; trusted takes root  [default: as the user may]",
 )
 @click.option("--no-marks", is_flag=True, help="leave implied directories unmarked")
@@ -39,7 +40,13 @@ def unpack(layer: str, dest: str, namespace: str, no_marks: bool) -> None:
     try:
         unpack_layer(data, dest, "user" if namespace == "user" else "trusted", delegate)
     except Refused as why:
-        fail(f"{layer}: {why}", FAILED)
+        hint = "" if os.geteuid() == 0 else "; an ordinary user does this under unshare -Ur"
+        fail(f"{layer}: {why}{hint}", FAILED)
+
+
+def own_namespace() -> str:
+    """The namespace whose xattrs the user can write: only real root has trusted ones."""
+    return "user" if os.geteuid() or in_user_namespace() else "trusted"
 
 
 def read(layer: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from dirmeta.generate.features import features
 from dirmeta.judge.bench import Bench
@@ -11,9 +12,40 @@ from dirmeta.judge.experiments import observe
 from dirmeta.judge.families import families
 from dirmeta.judge.family import Family
 from dirmeta.judge.results import RuleResult, Verdict, together
+from dirmeta.labs.base import LabError
+from dirmeta.model import overlayfs
+from dirmeta.model.limits import Limits
 from dirmeta.model.stack import Case
 from dirmeta.rules.catalogue import catalogue
 from dirmeta.rules.registry import Trial
+
+
+def fitted(case: Case, limits: Limits) -> Case:
+    """The case as a lab can do it; LabError, which says why, where that is not the same case any more.
+
+    A case that says nothing of either namespace is done in the one that there is.
+    """
+    if obstacle := _obstacle(case, limits):
+        raise LabError(f"this case can not be done here: {obstacle}; run it as root")
+    setup = case.setup
+    if setup.namespace not in limits.namespaces:
+        setup = replace(setup, namespace=limits.namespaces[0])
+    if setup.backing not in limits.backings:
+        setup = replace(setup, backing=limits.backings[0])
+    return replace(case, setup=setup)
+
+
+def _obstacle(case: Case, limits: Limits) -> str:
+    for entry in (entry for layer in case.stack for entry in layer):
+        if limits.ids is not None and not {entry.uid, entry.gid} <= set(limits.ids):
+            return f"{entry.name} belongs to {entry.uid}:{entry.gid}"
+        if not limits.devices and entry.kind in ("char", "block"):
+            return f"{entry.name} is a device"
+        if not limits.trusted and any(name.startswith("trusted.") for name, _ in entry.xattrs):
+            return f"{entry.name} has a trusted.* xattr"
+        if not limits.acls and any(name in overlayfs.ACLS for name, _ in entry.xattrs):
+            return f"{entry.name} has an ACL"
+    return ""
 
 
 def judge_case(case: Case, rules: Collection[str], bench: Bench) -> list[RuleResult]:

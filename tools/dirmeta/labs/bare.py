@@ -12,6 +12,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import NamedTuple
 
 from dirmeta.labs import mounts
 from dirmeta.model.tree import Node, Tree
@@ -134,13 +135,20 @@ def _read(place: str, size: int) -> None:
     os.close(fd)
 
 
-def run(jobs: Sequence[Sequence[Call]]) -> float:
-    """Seconds that the calls of some jobs take, each job on a tmpfs of its own. To be called in a lab."""
+class Took(NamedTuple):
+    """Seconds by the clock, and of processor time."""
+
+    clock: float
+    processor: float
+
+
+def run(jobs: Sequence[Sequence[Call]]) -> Took:
+    """What the calls of some jobs take, each job on a tmpfs of its own. To be called in a `Worker`."""
     namespace.assert_private()
     place = f"{serve.scratch()}/bare"
     os.makedirs(place, exist_ok=True)
     umask = os.umask(0)
-    began = time.perf_counter()
+    began = Took(time.perf_counter(), time.process_time())
     for each in jobs:
         syscalls.mount("scratch", place, "tmpfs", syscalls.MS_NOSUID, "mode=0755")
         os.chdir(place)
@@ -148,6 +156,6 @@ def run(jobs: Sequence[Sequence[Call]]) -> float:
             call()
         os.chdir("/")
         syscalls.umount(place, syscalls.MNT_DETACH)
-    took = time.perf_counter() - began
+    took = Took(time.perf_counter() - began.clock, time.process_time() - began.processor)
     os.umask(umask)
     return took

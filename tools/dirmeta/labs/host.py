@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Final
@@ -68,6 +69,10 @@ class HostLab:
         except WorkerError as error:
             raise LabError(str(error)) from error
         return list(map(transport.results, answers))
+
+    def processor_time(self) -> float:
+        """Seconds that the process inside has worked, without the programs it has run. Raises WorkerError."""
+        return self._worker.call(time.process_time)
 
     def close(self) -> None:
         """End it; everything inside is gone when this returns."""

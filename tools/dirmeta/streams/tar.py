@@ -10,7 +10,8 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from functools import lru_cache
+from typing import Any, Final, Literal, Self
 
 from dirmeta.model.entries import Entry, Kind, kind_of_file
 from dirmeta.model.paths import printable
@@ -58,6 +59,34 @@ class _Header(tarfile.TarInfo):
 
     def get_info(self) -> Mapping[str, Any]:
         return {**super().get_info(), "name": self.name}
+
+    # Extended headers are alike from entry to entry, and take as long as all else: each is made and read
+    # once. Should a tarfile not call these any more, it only gets slower.
+
+    @classmethod
+    def _create_pax_generic_header(cls, pax_headers: dict[str, str], type: bytes, encoding: str) -> bytes:
+        return _extended_header(tuple(pax_headers.items()), type, encoding)
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        if buf[156:157] == tarfile.XHDTYPE:
+            header = cls()
+            header.type, header.size = tarfile.XHDTYPE, _extended_size(bytes(buf), encoding, errors)
+            return header
+        return super().frombuf(buf, encoding, errors)
+
+
+@lru_cache(maxsize=1024)
+def _extended_header(records: tuple[tuple[str, str], ...], type: bytes, encoding: str) -> bytes:
+    make = tarfile.TarInfo._create_pax_generic_header  # type: ignore[attr-defined]
+    made: bytes = make(dict(records), type, encoding)
+    return made
+
+
+@lru_cache(maxsize=1024)
+def _extended_size(buf: bytes, encoding: str, errors: str) -> int:
+    """The size of an extended header, which is all that it says of itself."""
+    return tarfile.TarInfo.frombuf(buf, encoding, errors).size
 
 
 class _Reader(tarfile.TarFile):
