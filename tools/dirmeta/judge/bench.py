@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from dirmeta.judge.experiments import Conditions
+from dirmeta.judge.results import Verdict
 from dirmeta.labs.base import Lab
 from dirmeta.model.stack import Case
-from dirmeta.rules.catalogue import Rule
+from dirmeta.rules.catalogue import Rule, catalogue
 from dirmeta.rules.registry import Terms
 
 if TYPE_CHECKING:
@@ -71,6 +72,10 @@ class Bench:
         if self.umask is None:
             return case
         return replace(case, setup=replace(case.setup, umask=self.umask))
+
+    def missed(self, rule: str) -> Verdict:
+        """The verdict on a rule that was seen to be broken."""
+        return "noted" if catalogue()[rule].status == "s" and not self.strict else "fail"
 
     def lacks(self, rule: Rule) -> str:
         """Why a rule does not apply here, or nothing."""

@@ -20,15 +20,17 @@ from dirmeta.judge.opening import Wanted, open_bench, open_subject
 from dirmeta.judge.results import RuleResult
 from dirmeta.judge.runner import run_shard
 from dirmeta.labs import bare
-from dirmeta.labs.base import Lab
+from dirmeta.labs.base import Lab, LabError
 from dirmeta.labs.host import HostLab
 from dirmeta.observe.steps import Job, Result
-from dirmeta.sandbox.worker import Worker
+from dirmeta.sandbox.worker import Worker, WorkerError
 
 MERGE: Final = "merge/test_source::source"
 UNPACK: Final = "unpack/test_wellformed::layers"
 SCOPE: Final = "merge/test_small_scope::two_layers"
 WORKERS: Final = 2
+_JUDGED: Final = (0, 1, 4)
+"""Exit statuses of a run that went through, whatever came of it."""
 _SHORT: Final = 128
 """Cases between two looks at the clock, where workers are to end at the same time."""
 _ROUNDS: Final = 3
@@ -120,6 +122,8 @@ def rounds(family: str, seconds: float) -> list[Round]:
             deadline = time.monotonic() + seconds
             while len(found) < _ROUNDS or time.monotonic() < deadline:
                 found.append(_round(family, bench, recorder, lab, worker))
+    except WorkerError as error:
+        raise LabError(str(error)) from error
     finally:
         lab.close()
     return found
@@ -175,7 +179,10 @@ class Benchmarks:
 
     @cached_property
     def _quick_run(self) -> processes.Watched:
-        return processes.watched(["run", "--profile", "quick", "-n", "auto"])
+        run = processes.watched(["run", "--profile", "quick", "-n", "auto"])
+        if run.status not in _JUDGED:
+            raise LabError(f"dirmeta run ended with status {run.status}; run it to see why")
+        return run
 
     def floor(self) -> list[Figure]:
         """Bare system calls of the same cases."""

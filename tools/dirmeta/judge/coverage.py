@@ -21,7 +21,7 @@ class Coverage:
     planned  cases that there will be at most
     """
 
-    def __init__(self, checks: Iterable[Check], planned: int) -> None:
+    def __init__(self, checks: Iterable[Check] = (), planned: int = 0) -> None:
         self._met: Counter[str] = Counter()
         self._lacking: dict[str, float] = {}
         for check in checks:

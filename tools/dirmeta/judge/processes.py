@@ -12,6 +12,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
+from dirmeta.labs.base import LabError
+
 _POLL = 0.05
 """Seconds between two looks at the processes of a run."""
 
@@ -80,6 +82,8 @@ def gains(serve: Serve, workers: int, seconds: float, rounds: int) -> list[float
             each.recv()
         share = seconds / rounds / 2
         return [_rate(ours, share) / _rate(ours[:1], share) for _ in range(rounds)]
+    except EOFError:
+        raise LabError("a worker process has ended early; measure something else to see why") from None
     finally:
         for each in ours:
             with contextlib.suppress(OSError):
