@@ -224,7 +224,7 @@ def test_rooted_cases_speak_of_roots_and_others_do_not(cases: list[Case], model_
 
 
 def test_xwhiteouts_can_be_left_out() -> None:
-    assert frequencies(drawn(strategies.model_cases(xwhiteouts=False), 200))["xwhiteouts"] == 0
+    assert frequencies(drawn(strategies.model_cases(Limits(xwhiteouts=False)), 200))["xwhiteouts"] == 0
 
 
 def test_redirects_are_drawn_only_for_mounts_that_follow_them(model_cases: list[Case]) -> None:

@@ -62,6 +62,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SESSION] = Session(asked)
     if config.getoption("numprocesses", None) and config.getoption("dist", "no") == "load":
         config.option.dist = "loadgroup"
+        if config.getoption("maxworkerrestart", None) is None:
+            config.option.maxworkerrestart = "0"  # with load groups xdist waits for ever for a restarted one
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dirmeta.judge.marks import FIRST_ID
 from dirmeta.model import overlayfs, paths
 from dirmeta.model.lookup import Merger
 from dirmeta.model.oracle import Place
 from dirmeta.model.tree import Node
+from dirmeta.model.view import source
 
 from . import Collection
 
@@ -196,4 +198,99 @@ class HidesNamesBelowTheSource(Merger):
                 near = {places[0].layer, shown.source[above].layer}
                 if not any(path in self.layers[number] for number in near):
                     del shown.tree[path]
+        return shown
+
+
+@mount(breaks="MERGE-REDIRECT")
+class TestsTheTargetsMark(Merger):
+    """Tests the mark of a redirect's target instead of the redirecting directory's."""
+
+    def choose(self, path: str, places: Sequence[Place]) -> Place:
+        targets = dict(zip(places, places[1:], strict=False))
+        tested = [
+            place if self.node(place).xattr(self.redirect) is None else targets.get(place, place)
+            for place in places
+        ]
+        return source(places, [self.is_marked(place) for place in tested], self.policies)
+
+
+@mount(breaks="MERGE-REDIRECT")
+class EndsAtARedirect(Merger):
+    """Searches for the source down to a redirecting directory only."""
+
+    def choose(self, path: str, places: Sequence[Place]) -> Place:
+        redirecting = [self.node(place).xattr(self.redirect) is not None for place in places]
+        return super().choose(path, places[: (*redirecting, True).index(True) + 1])
+
+
+@mount(breaks="MERGE-IDMAP")
+class LeavesIdsUnmapped(Merger):
+    """Shows the ids of a source as they are on disk."""
+
+    def compose(self, chosen: Place, topmost: Place) -> Node:
+        node = super().compose(chosen, topmost)
+        if chosen == topmost:
+            return node
+        return node._replace(uid=node.uid % FIRST_ID, gid=node.gid % FIRST_ID)
+
+
+@mount(breaks="MERGE-IDMAP")
+class MapsThroughTheTopmost(Merger):
+    """Maps the ids of a source through the topmost directory's mount."""
+
+    def compose(self, chosen: Place, topmost: Place) -> Node:
+        node = super().compose(chosen, topmost)
+        apart = FIRST_ID * (chosen.layer - topmost.layer)  # each layer is mapped so much further
+        return node._replace(uid=node.uid + apart, gid=node.gid + apart)
+
+
+@mount(breaks="MERGE-EQUIV")
+class GivesFilesTheSourcesTime(Merger):
+    """Shows the files of a delegated directory with the time of its source."""
+
+    def view(self):  # type: ignore[no-untyped-def]
+        shown = super().view()
+        for path, node in shown.tree.items():
+            above = paths.parent(path)
+            if above and node.kind != "directory" and shown.source[above] != shown.contributors[above][0]:
+                shown.tree[path] = node._replace(mtime=shown.tree[above].mtime)
+        return shown
+
+
+@mount(breaks="MERGE-EQUIV")
+class EmptiesTheDelegated(Merger):
+    """Hides the names that a delegated directory has only below its source."""
+
+    def view(self):  # type: ignore[no-untyped-def]
+        shown = super().view()
+        for path in list(shown.tree):
+            above = paths.parent(path)
+            delegated = above in shown.source and shown.source[above] != shown.contributors[above][0]
+            if above and delegated and path not in shown.contributors:
+                near = range(shown.source[above].layer + 1)
+                if not any(path in self.layers[number] for number in near):
+                    del shown.tree[path]
+        return shown
+
+
+@mount(breaks="MERGE-MONOTONE")
+class EndsAtTheSecondMark(Merger):
+    """Gives the search up at a second mark."""
+
+    def choose(self, path: str, places: Sequence[Place]) -> Place:
+        chosen = super().choose(path, places)
+        over = places[: places.index(chosen)]
+        return places[0] if sum(map(self.is_marked, over)) > 1 else chosen
+
+
+@mount(breaks="MERGE-MONOTONE")
+class HidesFilesBelowAMark(Merger):
+    """Hides the files of a directory whose topmost contributor is marked."""
+
+    def view(self):  # type: ignore[no-untyped-def]
+        shown = super().view()
+        for path in [path for path in shown.tree if path not in shown.contributors]:
+            above = paths.parent(path)
+            if above and self.is_marked(shown.contributors[above][0]):
+                del shown.tree[path]
         return shown

@@ -37,7 +37,8 @@ def judge(asked: Wanted, values: dict[str, Any], workers: str) -> Report:
     words = [str(suites / name) for name in RULE_SUITES]
     words += ["-p", "dirmeta.plugin", "-p", "xdist.plugin", "-p", "no:cacheprovider", "-q"]
     words += ["-c", os.devnull, f"--rootdir={suites.parent}", f"--confcutdir={suites}"]
-    words += [*arguments(values), "-n", workers]
+    # A worker that is lost is an error; xdist waits for ever where it restarts one of a load group.
+    words += [*arguments(values), "-n", workers, "--max-worker-restart=0"]
     output = io.StringIO()
     with redirect_stdout(output), redirect_stderr(output), _alone():
         status = pytest.main(words, plugins=[collector])

@@ -20,6 +20,7 @@ from dirmeta.model.stack import Case
 from dirmeta.options import wanted
 from dirmeta.reports.terminal import failure_text, rule_line
 from dirmeta.streams.load import load
+from dirmeta.subjects.base import SubjectError
 
 
 @click.command()
@@ -43,7 +44,7 @@ def replay(what: str, kept: str | None, **values: Any) -> None:
     bench = open_bench(asked, open_subject(asked))
     try:
         if bench.broken:
-            raise UsageError(bench.broken)
+            raise SubjectError(bench.broken)
         case = fitted(case, bench.lab.limits)
         print(listing.render(case))
         if kept:
@@ -51,6 +52,8 @@ def replay(what: str, kept: str | None, **values: Any) -> None:
         results = judge_case(case, asked.selected(), bench)
     finally:
         bench.lab.close()
+    if not results:
+        raise UsageError(f"--rules {asked.rules}: none of them is judged on such a case")
     print()
     for result in results:
         if result.verdict != "n/a":
@@ -64,6 +67,8 @@ def replay(what: str, kept: str | None, **values: Any) -> None:
 
 def read(what: str) -> Case:
     """The case that an argument names or spells."""
+    if not what.strip():
+        raise UsageError("an empty listing is no case")
     if what == "-":
         return _parsed(sys.stdin.read(), "stdin")
     path = Path(what) if "\n" not in what and len(what) < 4096 else None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from hypothesis.strategies import SearchStrategy
 
+from dirmeta.generate import setups
 from dirmeta.generate.choices import Choices
 from dirmeta.generate.pools import NO_LIMITS
 from dirmeta.generate.strategies import drawn
@@ -14,7 +16,7 @@ from dirmeta.generate.trees import LATIN
 from dirmeta.model import paths
 from dirmeta.model.entries import OPAQUE_MARKER, Entry
 from dirmeta.model.limits import Limits
-from dirmeta.model.stack import Case, Layer, Setup, TarFormat
+from dirmeta.model.stack import Case, Layer, TarFormat
 
 _SIZE: Final = 8
 _FORMATS: Final[tuple[TarFormat, ...]] = ("pax", "gnu")
@@ -26,13 +28,13 @@ def edges(limits: Limits = NO_LIMITS) -> SearchStrategy[Case]:
     """One layer with plain metadata, in PAX or GNU format: empty, only the root, only a marker in the
     root, long names on both sides of the formats' limits, a component of 255 or 256 bytes (the latter is
     not well formed), names that are not UTF-8, deep chains."""
-    namespace, backing = limits.namespaces[0], limits.backings[0]
 
     def decode(choices: Choices) -> Case:
+        setup = setups.unpacked(choices.part(setups.SETUP_SIZE), limits)
         layer = choices.pick(_EDGES)(choices)
-        return Case((layer,), Setup(namespace, tar=choices.pick(_FORMATS), backing=backing))
+        return Case((layer,), replace(setup, tar=choices.pick(_FORMATS)))
 
-    return drawn(_SIZE, decode)
+    return drawn(setups.SETUP_SIZE + _SIZE, decode)
 
 
 def _empty(choices: Choices) -> Layer:
@@ -89,5 +91,5 @@ def _deep(choices: Choices) -> Layer:
 
 _EDGES: Final[tuple[Callable[[Choices], Layer], ...]] = (
     _empty, _only_the_root, _only_a_whiteout, _long_component, _long_path, _other_bytes, _deep, _too_long,
-    _long_component, _long_path, _other_bytes, _deep,
+    _long_component, _long_path, _too_long, _other_bytes, _deep, _too_long,
 )  # fmt: skip

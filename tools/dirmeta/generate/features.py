@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Set
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 from dirmeta.generate.glance import Glance, glances
@@ -21,11 +22,15 @@ _OF_LAYERS: Final = frozenset((
     "time before 1970", "time beyond 2038", "fraction of a second", "long path", "odd name",
     "root entry", "root opaque marker", "empty layer", "malformed", "forged xattr", "mark by hand",
     "other namespace's mark", "odd mark value", "mark on non-directory", "xwhiteouts", "redirect",
+    "too long a component", "deep chain",
 ))  # fmt: skip
 """What the stream of one layer has."""
+DEEP: Final = 20
+"""So many directories above an entry are deep."""
 _ACROSS: Final = frozenset((
     "several layers", "re-declared parent", "explicit elsewhere", "whiteout over implied",
     "emptied implied directory", "non-directory over directory", "directory over non-directory",
+    "same entries in another order",
 ))  # fmt: skip
 """What layers have that lie over each other."""
 _OF_MARKS: Final = frozenset((
@@ -72,6 +77,10 @@ def _of_layers(looks: list[Glance], case: Case, found: set[str]) -> None:
         found.discard("forged xattr")
     if case.malformed:
         found.add("malformed")
+        if f"over {paths.NAME_MAX} bytes" in case.malformed:
+            found.add("too long a component")
+    if any(entry.place.count("/") >= DEEP for look in looks for entry in look.entries):
+        found.add("deep chain")
 
 
 _KINDS: Final = {
@@ -184,6 +193,8 @@ def _of_implied(look: Glance, found: set[str]) -> None:
 
 def _across(looks: list[Glance]) -> Iterator[str]:
     """Looks are lowest first, here and below."""
+    if _permuted(looks):
+        yield "same entries in another order"
     # Of all layers below: a stack may have hundreds, so no layer is compared with each.
     explicit, implied, others = set[str](), set[str](), set[str]()
     for number, look in enumerate(looks):
@@ -202,6 +213,16 @@ def _across(looks: list[Glance]) -> Iterator[str]:
         explicit.update(look.explicit)
         implied |= look.implied
         others |= look.others
+
+
+def _permuted(looks: list[Glance]) -> bool:
+    """Whether some layer has the entries of the one below it in another order."""
+    return any(
+        len(look.entries) == len(lower.entries)
+        and look.entries != lower.entries
+        and set(look.entries) == set(lower.entries)
+        for lower, look in pairwise(looks)
+    )
 
 
 def _empties(look: Glance, lower: Glance) -> bool:

@@ -13,8 +13,6 @@ from dirmeta.model.stack import Case, Layer
 from dirmeta.model.tree import Node, Tree
 
 _REDIRECTS: Final = frozenset(prefix + REDIRECT for prefix in PREFIX.values())
-_USTAR_NAME: Final = 90
-"""Bytes of a name that has room for a prefix in a ustar header."""
 
 
 class PackingError(ValueError):
@@ -33,16 +31,13 @@ def packable(case: Case) -> bool:
 
 def obstacle(case: Case) -> str:
     """Why a case has to be run by itself, or nothing: it says something of the layer root, is not well
-    formed, has a program, or names that a prefix would make too long for its format."""
+    formed, or has a program."""
     if case.program:
         return "it has a program"
-    ustar = case.setup.tar == "ustar"
     for layer in case.stack:
         for entry in layer.entries:
             if entry.path == paths.ROOT:
                 return f"{entry.name} is about the layer root"
-            if ustar and max(len(entry.name), len(entry.target)) > _USTAR_NAME:
-                return f"{entry.name} has no room for a prefix in a ustar header"
     return case.malformed
 
 

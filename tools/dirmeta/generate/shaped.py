@@ -8,7 +8,7 @@ from typing import Final
 
 from hypothesis.strategies import SearchStrategy
 
-from dirmeta.generate import wellformed
+from dirmeta.generate import setups, wellformed
 from dirmeta.generate.choices import Choices
 from dirmeta.generate.pools import (
     DIRECTORY_MODES,
@@ -26,7 +26,7 @@ from dirmeta.generate.trees import GROVE_SIZE, Grove, grove
 from dirmeta.model import paths
 from dirmeta.model.entries import AUFS_PREFIX, OPAQUE_MARKER, Entry
 from dirmeta.model.limits import Limits
-from dirmeta.model.stack import Case, Layer, Setup
+from dirmeta.model.stack import Case, Layer
 
 _LAYER: Final = wellformed.ROOMS[0].size
 _EXTRA: Final = 48
@@ -37,12 +37,13 @@ def shaped(limits: Limits, build: Callable[[Choices, Pools, Grove, Layer], Case]
     pool = pools(limits)
 
     def decode(choices: Choices) -> Case:
+        setup = setups.unpacked(choices.part(setups.SETUP_SIZE), limits)
         trees = grove(choices)
         layer = wellformed.layer(choices.part(_LAYER), pool, trees)
         case = build(choices, pool, trees, layer)
-        return replace(case, setup=Setup(limits.namespaces[0], backing=limits.backings[0]))
+        return replace(case, setup=replace(setup, tar="pax"))
 
-    return drawn(GROVE_SIZE + _LAYER + _EXTRA, decode)
+    return drawn(setups.SETUP_SIZE + GROVE_SIZE + _LAYER + _EXTRA, decode)
 
 
 def orders(limits: Limits = NO_LIMITS) -> SearchStrategy[Case]:
@@ -215,7 +216,7 @@ def _aufs_names(choices: Choices, pool: Pools, trees: Grove, layer: Layer) -> Ca
         elif is_vacant(so_far, place):
             entry = Entry(place, "file", *_metadata(choices, pool, place))
             entries.insert(choices.index(len(entries) + 1), entry)
-    if all(AUFS_PREFIX not in entry.name for entry in entries):
+    if all(AUFS_PREFIX not in entry.name or entry.kind == "opaque" for entry in entries):
         entries.append(Entry(_AUFS[0] + "/", "directory", 0o700))
     return Case((Layer(tuple(entries)),))
 

@@ -84,7 +84,6 @@ def model_cases(
     max_layers: int = 5,
     redirects: bool = False,
     rooted: bool = False,
-    xwhiteouts: bool = True,
     setup: Setup | None = None,
 ) -> SearchStrategy[Case]:
     """Well-formed cases whose directories also carry marks and opaque xattrs by hand.
@@ -92,9 +91,8 @@ def model_cases(
     redirects   directories renamed from elsewhere, where the namespace is ``trusted``; the setup then has
                 the option redirect_dir=follow
     rooted      layer roots with entries and marks of their own
-    xwhiteouts  directories with ``opaque=x`` and whiteouts that are files, which kernels read from 6.7 on
     """
-    build = _model_builder(limits, max_layers, redirects, rooted, xwhiteouts)
+    build = _model_builder(limits, max_layers, redirects, rooted)
     return _batched(_setting(setups.from_the_model, limits, setup), 1, _model_size(rooted), build).map(_only)
 
 
@@ -104,11 +102,10 @@ def model_batches(
     count: int = BATCH,
     max_layers: int = 5,
     redirects: bool = False,
-    xwhiteouts: bool = True,
     setup: Setup | None = None,
 ) -> SearchStrategy[tuple[Case, ...]]:
     """`count` (at most `BATCH`) of `model_cases` with one setup between them; all can be packed."""
-    build = _model_builder(limits, max_layers, redirects, False, xwhiteouts)
+    build = _model_builder(limits, max_layers, redirects, False)
     return _batched(_setting(setups.from_the_model, limits, setup), count, _model_size(False), build)
 
 
@@ -161,12 +158,12 @@ def _stack_builder(limits: Limits, max_layers: int, rooted: bool) -> Callable[[C
 
 def _case_builder(limits: Limits, max_layers: int, rooted: bool) -> Build:
     build_stack = _stack_builder(limits, max_layers, rooted)
-    return lambda choices, setup: Case(build_stack(choices), setup)
+    return lambda choices, setup: Case(setups.held(build_stack(choices), setup.tar), setup)
 
 
-def _model_builder(limits: Limits, max_layers: int, redirects: bool, rooted: bool, xwhiteouts: bool) -> Build:
+def _model_builder(limits: Limits, max_layers: int, redirects: bool, rooted: bool) -> Build:
     pool = pools(limits)
-    forms = private.FORMS if xwhiteouts else private.FORMS_WITHOUT_XWHITEOUTS
+    forms = private.FORMS if limits.xwhiteouts else private.FORMS_WITHOUT_XWHITEOUTS
 
     def build(choices: Choices, setup: Setup) -> Case:
         namespace = setup.namespace

@@ -11,7 +11,7 @@ from dirmeta.judge.results import Needs
 from dirmeta.model.stack import Case
 from dirmeta.rules.registry import Check
 
-PLENTY: Final = 2
+PLENTY: Final = 1.5
 """So many times what is needed is counted: what other shards of the family have too little of is met then."""
 
 
@@ -19,24 +19,29 @@ class Coverage:
     """Counts the features of cases that checks need, each until there is plenty of it.
 
     planned  cases that there will be at most
+    Cases that a subject refused count only for checks that judge refusals.
     """
 
     def __init__(self, checks: Iterable[Check] = (), planned: int = 0) -> None:
-        self._met: Counter[str] = Counter()
+        self._met: Counter[tuple[str, bool]] = Counter()
         self._lacking: dict[str, float] = {}
         for check in checks:
             for feature, share in check.needs.items():
                 enough = max(1.0, PLENTY * share * planned)
                 self._lacking[feature] = max(enough, self._lacking.get(feature, 0.0))
 
-    def add(self, case: Case) -> None:
+    def add(self, case: Case, *, refused: bool) -> None:
+        """One more case; `refused` where the subject did not unpack all of it."""
         if not self._lacking:
             return
         for feature in features(case, self._lacking.keys()):
-            self._met[feature] += 1
-            if self._met[feature] >= self._lacking[feature]:
+            self._met[feature, refused] += 1
+            if self._met[feature, False] >= self._lacking[feature]:
                 del self._lacking[feature]
 
     def of(self, check: Check) -> Needs:
         """How often each precondition of a check was met, and which share of the cases has to meet it."""
-        return {feature: (self._met[feature], share) for feature, share in check.needs.items()}
+        return {
+            feature: (self._met[feature, False] + self._met[feature, True] * check.refusals, share)
+            for feature, share in check.needs.items()
+        }

@@ -63,8 +63,9 @@ def one_by_one(cases: Callable[[Limits], SearchStrategy[Case]]) -> Draws:
 def feed(strategy: SearchStrategy[Batch], batches: int, number: int, each: Callable[[Batch], None]) -> None:
     """Call `each` with drawn batches, until there were that many or it raises `Enough`.
 
-    number: the seed; the same number draws the same cases.
+    number: the seed; the same number draws the same cases. What else `each` raises is raised.
     """
+    errors: list[Exception] = []
 
     @seed(number)
     @settings(
@@ -76,7 +77,13 @@ def feed(strategy: SearchStrategy[Batch], batches: int, number: int, each: Calla
     )
     @given(strategy)
     def drawn(batch: Batch) -> None:
-        each(batch)
+        try:
+            each(batch)
+        except Exception as error:  # Hypothesis would do it again, and report that instead
+            errors.append(error)
+            raise Enough from error
 
     with suppress(Enough):
         drawn()
+    if errors:
+        raise errors[0]

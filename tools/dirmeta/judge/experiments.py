@@ -9,14 +9,16 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from dirmeta.labs.base import Lab, LabError
 from dirmeta.model import oracle
+from dirmeta.model.semantics import DEFAULT, Policies
 from dirmeta.model.stack import Case, Layer, Setup, TarFormat
 from dirmeta.model.tree import Tree
 from dirmeta.observe.steps import (
     WITHOUT_XATTRS,
+    AskAsStranger,
     Failure,
     Job,
     Layout,
@@ -26,6 +28,7 @@ from dirmeta.observe.steps import (
     Step,
     Unpack,
     Unpacked,
+    UnpackTogether,
     Walk,
 )
 from dirmeta.rules.seen import LayerSeen, StackSeen, Twice
@@ -46,6 +49,7 @@ class Conditions:
     log      whether the kernel log can be read
     backings that the lab has, the default first
     release  of the kernel, as (major, minor)
+    policies that merged views are predicted by
     """
 
     feature: bool = False
@@ -53,6 +57,7 @@ class Conditions:
     log: bool = False
     backings: tuple[str, ...] = ("tmpfs",)
     release: tuple[int, int] = (6, 18)
+    policies: Policies = DEFAULT
 
 
 def observe(experiment: Experiment, case: Case, conditions: Conditions, lab: Lab) -> Any:
@@ -62,25 +67,37 @@ def observe(experiment: Experiment, case: Case, conditions: Conditions, lab: Lab
         job = next(plan)
         while True:
             [results] = lab.run([job])
-            _require_room(results)
+            _require_done(job, results)
             job = plan.send(results)
     except StopIteration as end:
         return end.value
 
 
-def _require_room(results: Sequence[Result]) -> None:
-    """LabError where the suite itself ran out of room, which says nothing about a subject or a kernel."""
+OURS: Final = (Layout, Unpack, UnpackTogether, AskAsStranger)
+"""Steps that the suite has to be able to do; that they fail says nothing about a subject or a kernel."""
+NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM)
+
+
+def _require_done(job: Job, results: Sequence[Result]) -> None:
+    """LabError where a step failed that is the suite's own affair, or the scratch space is full."""
     last = results[-1] if results else None
+    if not isinstance(last, Failure):
+        return
     filled = any(isinstance(each, Unpacked) and each.trouble == "full" for each in results)
-    if isinstance(last, Failure) and last.errno in (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM) and not filled:
-        raise LabError(
-            f"the scratch space is full ({last.text}); make room, or give another with --scratch DIR"
-        )
+    if last.errno in NO_ROOM and not filled:
+        raise LabError(f"the scratch space is full ({last.text}); make room, or give another (--scratch DIR)")
+    if len(results) > len(job.steps) or isinstance(job.steps[len(results) - 1], OURS):
+        raise LabError(f"the lab can not do its part: {last.text}")
 
 
 def has_given_up(seen: object) -> bool:
     """Whether a record tells of a subject that refused, crashed or hung."""
     return any(not layer.ok for layer in _unpacked_layers(seen))
+
+
+def has_broken_down(seen: object) -> bool:
+    """Whether a record tells of a subject that crashed, hung or escaped."""
+    return any(layer.trouble for layer in _unpacked_layers(seen))
 
 
 def has_hung(seen: object) -> bool:
@@ -157,7 +174,7 @@ def options(setup: Setup, conditions: Conditions) -> tuple[tuple[str, str], ...]
     chosen = {"index": "off", "xino": "off", "metacopy": "off"}
     chosen["redirect_dir"] = "nofollow" if setup.namespace == "user" else "follow"
     if conditions.feature:
-        chosen["dirmeta_delegate"] = "on"
+        chosen["dirmeta_delegate"] = "on" if conditions.delegate else "off"
     chosen.update((name, value) for name, value in setup.options if name != "datadir")
     if setup.namespace == "user":
         chosen["userxattr"] = ""

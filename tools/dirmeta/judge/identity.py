@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,7 +11,6 @@ from typing import Final, cast
 from dirmeta.judge.experiments import Conditions, Plan, as_tree, failure, layout_steps, mount
 from dirmeta.judge.marks import without_marks
 from dirmeta.model import oracle, overlayfs, paths
-from dirmeta.model.overlayfs import Namespace
 from dirmeta.model.stack import Case, Setup
 from dirmeta.model.tree import Tree
 from dirmeta.observe.steps import (
@@ -40,6 +40,8 @@ def asked_in_every_way(case: Case, conditions: Conditions) -> Plan[Looks]:
     if failed := failure(results):
         return Looks({}, failed)
     first, second = cast(Rows, results[len(diffs) + 1]), cast(Rows, results[-1])
+    if gone := first.keys() ^ second.keys():
+        return Looks({}, f"{min(gone)} is not there both before and after a remount")
     again = {path: {f"{way}, remounted": row for way, row in rows.items()} for path, rows in second.items()}
     return Looks({path: {**rows, **again.get(path, {})} for path, rows in first.items()})
 
@@ -59,8 +61,10 @@ def identified(case: Case, conditions: Conditions) -> Plan[Guarantees]:
         found: dict[str, frozenset[str]] = {}
         for mix in MIXES:
             setup = replace(case.setup, upper=True, options=mix)
-            results = yield Job((*layout_steps(twin), *_look_thrice(twin, setup, conditions)), setup.backing)
-            if failed := failure(results):
+            looks = _look_thrice(twin, setup, conditions)
+            changes = [step for step in looks if isinstance(step, Operate)]
+            results = yield Job((*layout_steps(twin), *looks), setup.backing)
+            if failed := failure(results) or _refusal(changes, results):
                 return Guarantees({}, {}, failed)
             label = ", nfs_export" if mix else ""
             for path, facts in _guarantees(*_identities(results)).items():
@@ -73,14 +77,27 @@ def identified(case: Case, conditions: Conditions) -> Plan[Guarantees]:
 def _look_thrice(diffs: Sequence[Tree], setup: Setup, conditions: Conditions) -> tuple[Step, ...]:
     """Look at a fresh mount, once everything in it is copied up, and after a remount with the same upper."""
     mounted = mount(setup, len(diffs), conditions)
-    changes = [Operate("chmod", f"m/{path}", (0o700,)) for path in _directories(diffs, setup.namespace)]
+    changes = _changes(oracle.merge(diffs, delegate=False, namespace=setup.namespace).tree)
     return (mounted, Identify("m"), *changes, Identify("m"), Unmount("m"), mounted, Identify("m"))
 
 
-def _directories(diffs: Sequence[Tree], namespace: Namespace) -> list[str]:
-    """The directories of the merged view but its root, parents before children."""
-    view = oracle.merge(diffs, delegate=False, namespace=namespace)
-    return sorted(view.contributors.keys() - {paths.ROOT})
+def _changes(shown: Tree) -> list[Operate]:
+    """What copies up each directory and file that a view shows, parents before children.
+
+    Not devices: where the index is kept in user.* xattrs, which those can not have, the copied-up one makes
+    the next mount fail, marks or not.
+    """
+    names = sorted(path for path, node in shown.items() if path and node.kind in ("directory", "file"))
+    return [Operate("chmod", f"m/{path}", (0o700,)) for path in names]
+
+
+def _refusal(changes: Sequence[Operate], results: Sequence[Result]) -> str:
+    """Which change the mount refused, or nothing."""
+    outcomes = [result for result in results if isinstance(result, Outcome)]
+    for change, outcome in zip(changes, outcomes[-len(changes) :], strict=True) if changes else ():
+        if outcome.errno:
+            return f"{change.call} {change.path}: {os.strerror(outcome.errno)}"
+    return ""
 
 
 def _identities(results: Sequence[Result]) -> list[dict[str, Identity]]:
@@ -125,15 +142,19 @@ def asked_by_a_stranger(case: Case, conditions: Conditions) -> Plan[Stranger]:
 def copied_up(case: Case, conditions: Conditions) -> Plan[Kept]:
     """Ask every directory for the mark, change it through the mount, and look at the raw upper."""
     diffs = oracle.diff_directories(case)
-    touched = _directories(diffs, case.setup.namespace)
+    view = oracle.merge(diffs, delegate=False, namespace=case.setup.namespace)
     mark = overlayfs.mark_name(case.setup.namespace)
-    asks = [Operate("getxattr", f"m/{path}", (mark,)) for path in touched]
-    changes = [Operate("chmod", f"m/{path}", (0o700,)) for path in touched]
+    directories = sorted(view.contributors.keys() - {paths.ROOT})
+    asks = [Operate("getxattr", f"m/{path}", (mark,)) for path in directories]
+    changes = _changes(view.tree)
     mounted = mount(replace(case.setup, upper=True), len(diffs), conditions)
     steps = (*layout_steps(diffs), mounted, *asks, *changes, Walk("m"), Walk("upper"))
     results = yield Job(steps, case.setup.backing)
-    if failed := failure(results):
+    if failed := failure(results) or _refusal(changes, results):
         return Kept({}, {}, {}, failed)
-    outcomes = [cast(Outcome, result) for result in results[len(diffs) + 1 :][: len(touched)]]
-    asked = {path: outcome.errno for path, outcome in zip(touched, outcomes, strict=True)}
-    return Kept(as_tree(results[-2]), as_tree(results[-1]), asked)
+    outcomes = [cast(Outcome, result) for result in results[len(diffs) + 1 :][: len(asks)]]
+    asked = {path: outcome.errno for path, outcome in zip(directories, outcomes, strict=True)}
+    merged, upper = as_tree(results[-2]), as_tree(results[-1])
+    if missing := [path for path in directories if path not in upper]:
+        return Kept({}, {}, {}, f"chmod m/{missing[0]}: was not copied up")
+    return Kept(merged, upper, asked)

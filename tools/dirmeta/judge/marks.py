@@ -10,6 +10,7 @@ from dirmeta.judge.experiments import Conditions, Plan, as_tree, failure, layout
 from dirmeta.judge.variations import mounted_steps
 from dirmeta.model import oracle, overlayfs, paths
 from dirmeta.model.oracle import Place
+from dirmeta.model.semantics import Policies
 from dirmeta.model.stack import Case
 from dirmeta.model.tree import Node, Tree
 from dirmeta.observe.steps import IdMap, Job, Step, Unmount, Walk
@@ -91,20 +92,20 @@ def marked_on_top(case: Case, conditions: Conditions) -> Plan[Views]:
     again = yield Job(mounted_steps(raised, case, conditions), case.setup.backing)
     if failed := failure(again):
         return Views({}, failed)
-    stays = _with_unmarked(diffs, case) & seen.keys()
+    stays = _with_unmarked(diffs, case, conditions.policies) & seen.keys()
     return Views({
         "as it was": {path: node for path, node in seen.items() if path in stays},
         "a marked layer on top": {path: node for path, node in as_tree(again[-1]).items() if path in stays},
     })  # fmt: skip
 
 
-def _with_unmarked(diffs: Sequence[Tree], case: Case) -> set[str]:
+def _with_unmarked(diffs: Sequence[Tree], case: Case, policies: Policies) -> set[str]:
     """Paths of the view whose metadata a marked layer on top must leave alone."""
     namespace = case.setup.namespace
     view = oracle.merge(diffs, delegate=False, namespace=namespace)
 
     def unmarked(place: Place) -> bool:
-        return not oracle.is_marked(diffs[len(diffs) - 1 - place.layer][place.path], namespace)
+        return not oracle.is_marked(diffs[len(diffs) - 1 - place.layer][place.path], namespace, policies)
 
     return {
         path

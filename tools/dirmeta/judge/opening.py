@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 
 from dirmeta import labs, subjects
+from dirmeta.generate.exhaustive import counts
 from dirmeta.judge.bench import FACTOR, Bench, Profile
 from dirmeta.judge.experiments import Conditions
 from dirmeta.judge.smoke import smoke
@@ -55,6 +56,10 @@ class Wanted:
             raise UsageError(f"no kernel is called {self.kernel!r}; there is {', '.join(labs.LABS)}")
         if self.umask and not re.fullmatch("0*[0-7]{1,3}", self.umask):
             raise UsageError(f"--umask {self.umask}: an octal umask like 022 is wanted")
+        for name in ("examples", "seconds", "timeout"):
+            number = getattr(self, name)
+            if number is not None and number <= 0:
+                raise UsageError(f"--{name} {number}: more than zero is wanted")
         self.terms_policies()
         self.selected()
 
@@ -112,32 +117,35 @@ def open_bench(wanted: Wanted, subject: Subject) -> Bench:
 
 def _bench(wanted: Wanted, subject: Subject, lab: Lab) -> Bench:
     delegate = wanted.expect == "delegate" or (lab.claims_feature and wanted.expect != "topmost")
-    mounts = frozenset({"feature" if delegate else "no-feature"})
+    policies = wanted.terms_policies()
+    mounts = {"feature" if delegate else "no-feature"}
     mounts |= {"two-backings"} if len(lab.limits.backings) > 1 else set()
-    terms = Terms(
-        delegate=delegate,
-        policies=wanted.terms_policies(),
-        claims=subject.claims,
-        keeps=subject.keeps,
-        granularity=lab.limits.mtime[2],
+    unpacks = subject.claims | ({"escaped-xattrs"} if release(lab.kernel) >= (6, 7) else set())
+    return Bench(
+        lab,
+        Terms(delegate, policies, subject.claims, subject.keeps, granularity=lab.limits.mtime[2]),
+        Conditions(
+            feature=lab.claims_feature,
+            delegate=delegate,
+            log=lab.log_readable,
+            backings=lab.limits.backings,
+            release=release(lab.kernel),
+            policies=policies,
+        ),
+        unpacks=unpacks,
+        mounts=frozenset(mounts),
+        subject=subject.name,
+        version=subject.version,
+        kernel=wanted.kernel or "host",
+        profile=wanted.profile,
+        strict=wanted.strict,
+        seed=wanted.seed or 0,
+        examples=wanted.examples,
+        deadline=time.monotonic() + wanted.seconds if wanted.seconds else None,
+        umask=int(wanted.umask, 8) if wanted.umask else None,
+        again=again(wanted),
+        broken=smoke(subject, lab),
     )
-    conditions = Conditions(
-        lab.claims_feature, delegate, lab.log_readable, lab.limits.backings, release(lab.kernel)
-    )
-    unpacks = subject.claims | ({"escaped-xattrs"} if conditions.release >= (6, 7) else set())
-    bench = Bench(lab, terms, conditions, unpacks, mounts, subject.name)
-    bench.profile, bench.strict, bench.seed, bench.examples = (
-        wanted.profile,
-        wanted.strict,
-        wanted.seed or 0,
-        wanted.examples,
-    )
-    bench.deadline = time.monotonic() + wanted.seconds if wanted.seconds else None
-    bench.umask = int(wanted.umask, 8) if wanted.umask else None
-    bench.again = again(wanted)
-    bench.version, bench.kernel = subject.version, wanted.kernel or "host"
-    bench.broken = smoke(subject, lab)
-    return bench
 
 
 def about(bench: Bench) -> dict[str, str]:
@@ -150,10 +158,14 @@ def about(bench: Bench) -> dict[str, str]:
         reason = "as --expect has it"
     limits = bench.lab.limits
     marks = " and ".join(f"{namespace}.*" for namespace in limits.namespaces)
+    log = "" if bench.conditions.log else "; its log can not be read here, and is not judged"
+    two, three, all_three = counts().two, counts().three, counts().three_unreduced
+    part = "all" if bench.profile == "full" and not bench.examples else "a sample"
     return {
         "subject": " ".join([bench.subject, bench.version]).strip(),
-        "kernel": f"{bench.kernel} {bench.lab.kernel}, judged as {semantics}: {reason}",
+        "kernel": f"{bench.kernel} {bench.lab.kernel}, judged as {semantics}: {reason}{log}",
         "layers": f"on {', '.join(limits.backings)}; marks in {marks}",
+        "scope": f"{part} of {two:,} stacks of up to two layers, {three:,} of three (for {all_three:,})",
     }
 
 
@@ -164,6 +176,10 @@ def again(wanted: Wanted) -> str:
     words += [f"--kernel {wanted.kernel}"] if wanted.kernel else []
     words += [f"--expect {wanted.expect}"] if wanted.expect else []
     words += [f"--policy {each}" for each in wanted.policies]
+    words += [f"--backing {wanted.backing}"] if wanted.backing else []
+    words += [f"--scratch {wanted.scratch}"] if wanted.scratch else []
+    words += [f"--timeout {wanted.timeout:g}"] if wanted.timeout != Wanted.timeout else []
+    words += ["--strict"] if wanted.strict else []
     return " ".join(words)
 
 

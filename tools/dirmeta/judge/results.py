@@ -44,6 +44,7 @@ class RuleResult:
     """One rule's result, of one shard or of a whole run.
 
     cases  how many were judged
+    group  the family that was judged, "" for several
     needs  how often the preconditions of the rule were met; a result that has them is not final alone
     """
 
@@ -52,6 +53,7 @@ class RuleResult:
     reason: str = ""
     cases: int = 0
     witnesses: tuple[Witness, ...] = ()
+    group: str = ""
     needs: Needs = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -96,15 +98,27 @@ def together(rule: str, results: Sequence[RuleResult]) -> RuleResult:
 
 
 def _with_needs_pooled(results: Sequence[RuleResult]) -> list[RuleResult]:
-    """The results, where one that lacks a precondition passes if there is enough of it in all of them."""
-    pooled = [result for result in results if result.needs and result.verdict in ("pass", "unverified")]
-    cases = sum(result.cases for result in pooled)
+    """The results, where a shard that lacks a precondition passes if its family has enough of it."""
+    families: dict[str, list[RuleResult]] = {}
+    for result in results:
+        if result.needs and result.verdict in ("pass", "unverified"):
+            families.setdefault(result.group, []).append(result)
+    reasons = {group: _lacking(shards) for group, shards in families.items()}
+    return [
+        replace(each, verdict="unverified" if reasons[each.group] else "pass", reason=reasons[each.group])
+        if each in families.get(each.group, ())
+        else each
+        for each in results
+    ]
+
+
+def _lacking(shards: Sequence[RuleResult]) -> str:
+    """Which precondition the shards of a family have too little of together, or nothing."""
     totals: dict[str, tuple[int, float]] = {}
-    for result in pooled:
-        for feature, (met, share) in result.needs.items():
+    for shard in shards:
+        for feature, (met, share) in shard.needs.items():
             totals[feature] = (totals.get(feature, (0, share))[0] + met, share)
-    verdict: Verdict = "unverified" if (reason := unmet(totals, cases)) else "pass"
-    return [replace(each, verdict=verdict, reason=reason) if each in pooled else each for each in results]
+    return unmet(totals, sum(shard.cases for shard in shards))
 
 
 def exit_status(results: Iterable[RuleResult]) -> int:

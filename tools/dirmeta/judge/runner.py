@@ -5,24 +5,27 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from dirmeta.generate.packing import joined, packable
 from dirmeta.judge.bench import Bench
 from dirmeta.judge.confirm import Suspect, witness
 from dirmeta.judge.coverage import Coverage
 from dirmeta.judge.draw import Batch, Enough, Scope, feed
-from dirmeta.judge.experiments import has_given_up, has_hung, observe
+from dirmeta.judge.experiments import has_broken_down, has_given_up, has_hung, observe
 from dirmeta.judge.family import Family, seed_of
 from dirmeta.judge.packs import split
 from dirmeta.judge.results import RuleResult, unmet
 from dirmeta.labs.base import LabError
 from dirmeta.model.limits import Limits
 from dirmeta.model.stack import Case, Setup
+from dirmeta.rules.findings import KERNEL_LOG
 from dirmeta.rules.registry import Check, Trial
 
 SUSPECTS = 2 * 16
 """Cases of a rule kept to be looked at again: a failing pack makes suspects of all its cases."""
+HANGS: Final = 3
+"""Cases on which a subject hangs before no more are drawn: each can cost its whole timeout."""
 
 
 def run_shard(
@@ -54,40 +57,51 @@ class Shard:
         self.checks = [family.check(rule) for rule in rules]
         self.coverage = Coverage()
         self.cases = 0
+        self.hung = 0
         self.suspects: dict[str, list[Suspect]] = {}
         self.watched: dict[str, Counter[str]] = {}
 
     def run(self, name: str, shard: int, limits: Limits) -> dict[str, RuleResult]:
         """Draw, judge, and give a verdict on every rule."""
-        family, bench = self.family, self.bench
+        lost = ""
         try:
-            if isinstance(family.draws, Scope):
-                size = family.draws.size(limits)
-                self.coverage = Coverage(self.checks, size)
-                stride = bench.stride(size, family)
-                family.draws.feed(limits, family.pack, (shard, family.shards), stride, self.judge_batch)
-            else:
-                batches = -(-bench.cases(family) // family.pack)
-                self.coverage = Coverage(self.checks, batches * family.pack)
-                drawn = family.draws(limits, family.pack)
-                feed(drawn, batches, seed_of(name, shard, bench.seed), self.judge_batch)
-            return {check.rule: self._result(check) for check in self.checks}
-        except LabError as lost:
-            return {
-                check.rule: RuleResult(check.rule, "error", str(lost), self.cases) for check in self.checks
-            }
+            self._draw(name, shard, limits)
+        except LabError as error:
+            lost = str(error)
+        results = (self._confirmed(check, lost) for check in self.checks)
+        return {result.rule: replace(result, group=name) for result in results}
+
+    def _draw(self, name: str, shard: int, limits: Limits) -> None:
+        """Judge all cases of the shard. Raises LabError."""
+        family, bench = self.family, self.bench
+        if isinstance(family.draws, Scope):
+            size = family.draws.size(limits)
+            self.coverage = Coverage(self.checks, size)
+            part = (shard, family.shards)
+            family.draws.feed(limits, family.pack, part, bench.stride(size, family), self.judge_batch)
+        else:
+            pack = min(family.pack, max(1, bench.cases(family)))
+            batches = -(-bench.cases(family) // pack)
+            self.coverage = Coverage(self.checks, batches * pack)
+            feed(family.draws(limits, pack), batches, seed_of(name, shard, bench.seed), self.judge_batch)
 
     def judge_batch(self, batch: Batch) -> None:
         """Judge some drawn cases. Raises Enough where further ones would tell nothing more."""
         if self.bench.spent():
             raise Enough
+        if not self.cases:
+            batch = tuple(dict.fromkeys(batch))  # Hypothesis begins with its simplest: one case, many times
         for together in _groups([self.bench.adapted(case) for case in batch], self.family):
             if len(together) > 1:
                 self._judge_together(together)
             else:
                 self._judge_alone(together[0], together[0])
-        if all(check.rule in self.suspects for check in self.checks):
+        if all(self._is_suspect(check.rule) for check in self.checks):
             raise Enough
+
+    def _is_suspect(self, rule: str) -> bool:
+        """Whether a rule has been seen to be broken by something that can only be ours."""
+        return any(suspect.finding.where != KERNEL_LOG for suspect in self.suspects.get(rule, ()))
 
     def _judge_together(self, together: Sequence[Case]) -> None:
         """Judge cases that share an experiment; one by one only where the pack is not in order."""
@@ -98,28 +112,27 @@ class Shard:
             for case in together:
                 self._judge_alone(case, packed)
             return
+        self.cases += len(together)
         for case in together:
-            self._count(case, verifies=True)
+            self.coverage.add(case, refused=False)
         if not self._is_in_order(Trial(packed, seen, self.bench.terms)):
             seens = split(seen, len(together), [len(case.stack) for case in together])
             for case, each in zip(together, seens, strict=True):
                 self._judge(Trial(case, each, self.bench.terms), packed)
 
     def _judge_alone(self, case: Case, packed: Case) -> None:
-        """Judge a case by itself. Where the subject gave up on it, it verifies nothing."""
+        """Judge a case by itself. Where the subject crashed or hung, it verifies nothing."""
         seen = self._observe(case)
-        self._count(case, verifies=self.family.shaped or not has_given_up(seen))
+        self.cases += 1
+        if not has_broken_down(seen):
+            self.coverage.add(case, refused=has_given_up(seen))
         self._judge(Trial(case, seen, self.bench.terms), packed)
-        if has_hung(seen):
-            raise Enough  # each further case could cost the whole timeout
+        self.hung += has_hung(seen)
+        if self.hung >= HANGS:
+            raise Enough
 
     def _observe(self, case: Case) -> Any:
         return observe(self.family.does, case, self.bench.conditions, self.bench.lab)
-
-    def _count(self, case: Case, *, verifies: bool) -> None:
-        self.cases += 1
-        if verifies:
-            self.coverage.add(case)
 
     def _is_in_order(self, trial: Trial) -> bool:
         """Whether all checks can tell from a pack that none of its cases breaks their rules."""
@@ -136,6 +149,17 @@ class Shard:
                 suspects = self.suspects.setdefault(check.rule, [])
                 if len(suspects) < SUSPECTS:
                     suspects.append(Suspect(trial.case, packed, finding))
+
+    def _confirmed(self, check: Check, lost: str) -> RuleResult:
+        """The verdict on a rule; `lost` says why the lab was, which masks no failure that was witnessed."""
+        try:
+            result = self._result(check)
+        except LabError as error:
+            lost = str(error)
+        else:
+            if not lost or result.verdict in ("fail", "noted"):
+                return result
+        return RuleResult(check.rule, "error", lost, self.cases)
 
     def _result(self, check: Check) -> RuleResult:
         """The verdict on a rule, once all cases of the shard are judged."""

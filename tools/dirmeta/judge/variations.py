@@ -162,5 +162,7 @@ def _nested(case: Case, conditions: Conditions, namespace: Namespace) -> Plan[Vi
         return Views({}, failed)
     # What the inner mount shows under the mark's name is a mark to the outer one, and hidden there.
     shown = as_tree(results[len(diffs) + 1])
-    again = oracle.merge([shown], delegate=conditions.delegate, namespace=namespace)
+    again = oracle.merge(
+        [shown], delegate=conditions.delegate, namespace=namespace, policies=conditions.policies
+    )
     return Views({"one deep": again.tree, "two deep": as_tree(results[-1])})

@@ -69,9 +69,11 @@ class Agent:
         if directory:
             wanted = ["user.dirmeta", "trusted.dirmeta"] if _privileged() else ["user.dirmeta"]
             require_xattrs(directory, self._places.claimed, wanted)
-        for kind in self._preferred(backing, directory):
-            limits, claims = self._probe(kind)
-            if limits.namespaces and (limits.trusted or not _privileged()):
+        kinds = self._preferred(backing, directory)
+        for position, kind in enumerate(kinds):
+            limits, claims = self._probe(kind, kinds[position + 1 :])
+            # tmpfs holds no user.* xattrs before 6.6, and cases are full of them.
+            if "user" in limits.namespaces and (limits.trusted or not _privileged()):
                 return Welcome(limits, claims, os.uname().release, log.readable)
         raise ScratchError(
             "no scratch space here holds overlayfs's xattrs on this kernel; give a directory on ext4, xfs or "
@@ -79,20 +81,18 @@ class Agent:
         )
 
     def _preferred(self, backing: str, directory: str) -> list[str]:
-        """Kinds of scratch directory to try as the default one."""
-        if directory:
-            return ["directory"]
-        if backing not in self._places.kinds:
+        """Kinds of scratch directory, the one to try as the default first."""
+        first = "directory" if directory else backing
+        if first not in self._places.kinds:
             known = ", ".join(self._places.kinds)
             raise ScratchError(f"scratch space on {backing} can not be had here; there is {known}")
-        return list(self._places.kinds) if backing == "tmpfs" else [backing]
+        return [first, *(kind for kind in self._places.kinds if kind != first)]
 
-    def _probe(self, kind: str) -> tuple[Limits, bool]:
-        backings = (kind, *(other for other in self._places.kinds if other != kind))
+    def _probe(self, kind: str, others: Sequence[str]) -> tuple[Limits, bool]:
         with self._places(kind) as scratch:
             os.chdir(scratch.path)
             try:
-                return probe(backings), mounts.accepts_feature()
+                return probe((kind, *others)), mounts.accepts_feature()
             finally:
                 os.chdir("/")
 

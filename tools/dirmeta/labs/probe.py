@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import takewhile
 from typing import Final
 
 from dirmeta.labs import ext4, mounts
@@ -33,8 +34,15 @@ def probe(backings: tuple[str, ...]) -> Limits:
         trusted=_works(lambda: os.setxattr("probe", "trusted.dirmeta", b"y")),
         acls=_works(lambda: os.setxattr("probe", overlayfs.ACL_ACCESS, acl.parse(_ACL))),
         backings=backings,
+        xwhiteouts=kernel_release() >= (6, 7),
         mtime=_mtimes(backings),
     )
+
+
+def kernel_release() -> tuple[int, int]:
+    """(6, 18) of a kernel 6.18.44."""
+    major, minor = os.uname().release.split(".")[:2]
+    return int(major), int("".join(takewhile(str.isdigit, minor)))
 
 
 def _works(attempt: Callable[[], object]) -> bool:

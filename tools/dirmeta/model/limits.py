@@ -16,6 +16,7 @@ class Limits(NamedTuple):
     trusted     whether ``trusted.*`` xattrs can be written
     acls        whether ``system.posix_acl_*`` can be written
     backings    kinds of scratch directory, the default first
+    xwhiteouts  whether the kernel knows whiteouts that are files (6.7)
     mtime       the least and greatest mtime in ns, and the granularity in ns
     """
 
@@ -25,4 +26,5 @@ class Limits(NamedTuple):
     trusted: bool = True
     acls: bool = True
     backings: tuple[str, ...] = ("tmpfs",)
+    xwhiteouts: bool = True
     mtime: tuple[int, int, int] = (-(1 << 62), 1 << 62, 1)

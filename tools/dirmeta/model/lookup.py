@@ -1,7 +1,8 @@
 """Overlayfs's look-up, over diff directories held in memory.
 
-Follows fs/overlayfs/namei.c (`ovl_lookup`): names are looked for layer by layer from the top; a
-whiteout or a non-directory ends the search and is left out, an opaque directory ends it and counts.
+Follows fs/overlayfs/namei.c of Linux 6.7 to 6.18, function by function: names are looked for layer by
+layer from the top; a whiteout or a non-directory ends the search and is left out, an opaque directory ends
+it and counts, also where it is a component on the way that a redirect gives.
 """
 
 from __future__ import annotations
@@ -14,6 +15,37 @@ from dirmeta.model.overlayfs import Namespace
 from dirmeta.model.semantics import Policies
 from dirmeta.model.tree import Node, link_groups
 from dirmeta.model.view import Place, View, is_marked, source
+
+
+class Search:
+    """What is looked for from layer to layer. Kernel: `struct ovl_lookup_data`.
+
+    name          one component, in the directories that merge as the parent; or any path of a layer
+    absolute      whether it is the latter, for an absolute redirect
+    is_directory  whether a directory was found under it
+    stop          whether this is the last layer that is searched
+    opaque        whether that is for an opaque directory under the name itself
+    """
+
+    absolute = is_directory = stop = opaque = False
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def redirect(self, target: str, component: str, rest: str) -> None:
+        """Go on in the layers below under the name that a component, with `rest` after it, was renamed from.
+
+        An absolute target stands for all up to the component, and has the search go on although an opaque
+        directory above it would have ended it. Kernel: `ovl_check_redirect`, which fails the whole look-up
+        with EINVAL for an empty component, or a slash in a relative target.
+        """
+        after = f"/{rest}" if rest else ""
+        if target.startswith("/"):
+            self.absolute, self.stop = True, False
+            self.name = target[1:] + after
+        else:
+            before = self.name[: len(self.name) - len(component) - len(after)]
+            self.name = before + target + after
 
 
 class Merger:
@@ -74,49 +106,64 @@ class Merger:
 
     def look_up(self, name: str, stack: Sequence[Place]) -> tuple[list[Place], list[Place], Place | None]:
         """The directories that merge under a name; those that only an opaque one hides (for
-        opaque_barrier=pass); or the place of a non-directory."""
+        opaque_barrier=pass); or the place of a non-directory.
+
+        Kernel: `ovl_lookup`, of a mount with redirect_dir=follow.
+        """
+        search = Search(name)
         found: list[Place] = []
         beyond: list[Place] = []
-        stopped = False
-        position, sought = 0, name
-        while position < len(stack):
-            place = stack[position]
+        merging, position = found, 0
+        while position < len(stack) and not search.stop:
+            base = stack[position]
             position += 1
-            path = paths.join(place.path, sought)
-            if "/" in sought and self._is_cut_off(place, sought):
-                break
-            node = self.layers[place.layer].get(path)
-            if node is None:
+            path = self._look_up_layer(base, search)
+            if path is None:
                 continue
-            if node.kind != "directory":
-                if self._is_whiteout(node):
-                    break
-                return found, beyond, None if found else Place(place.layer, path)
-            (beyond if stopped else found).append(Place(place.layer, path))
-            if node.xattrs:
-                if node.xattr(self.opaque) == overlayfs.YES:
-                    if self.policies.opaque_barrier == "stop":
-                        break
-                    stopped = True
-                redirect = node.xattr(self.redirect)
-                if redirect is not None and not stopped:
-                    sought = redirect.decode("utf-8", "surrogateescape")
-                    if sought.startswith("/"):
-                        # From the roots of the layers below, whatever has cut the parent off.
-                        stack, position, sought = self.roots, place.layer + 1, sought.strip("/")
+            place = Place(base.layer, path)
+            if not search.is_directory:
+                return found, beyond, place
+            merging.append(place)
+            if search.opaque and self.policies.opaque_barrier == "pass":
+                merging, search.opaque, search.stop = beyond, False, False
+            if search.absolute and stack is not self.roots:
+                # From the roots of the layers below, whatever has cut the parent off.
+                stack, position = self.roots, base.layer + 1
         return found, beyond, None
 
-    def _is_cut_off(self, base: Place, sought: str) -> bool:
-        """Whether a component of a path ends the search in this layer: a whiteout, or another thing that
-        is no directory. Below an opaque directory nothing is looked at."""
-        tree = self.layers[base.layer]
-        for up in reversed(paths.ancestors(sought)):
-            node = tree.get(paths.join(base.path, up))
-            if node is not None and node.kind != "directory":
-                return True
-            if node is None or node.xattr(self.opaque) == overlayfs.YES:
-                return False
-        return False
+    def _look_up_layer(self, base: Place, search: Search) -> str | None:
+        """The path of what one layer has under the sought name, where that counts.
+
+        All of the name is looked for, though what is met on its way may have changed it, for the layers
+        below, or ended the search after this layer. Kernel: `ovl_lookup_layer`.
+        """
+        (layer, path), rest = base, search.name
+        while rest:
+            part, _, rest = rest.partition("/")
+            path = f"{path}/{part}" if path else part
+            if not self._look_up_single(layer, path, search, rest):
+                return None
+        return path
+
+    def _look_up_single(self, layer: int, path: str, search: Search, rest: str) -> bool:
+        """Whether one component is there and counts; `rest` is what of the sought name comes after it.
+
+        Kernel: `ovl_lookup_single`; its `d->last` only saves reading what nothing below could heed.
+        """
+        node = self.layers[layer].get(path)
+        if node is None:
+            return False
+        if node.kind != "directory":
+            search.stop = True
+            return not (search.is_directory or rest or self._is_whiteout(node))
+        if not rest:
+            search.is_directory = True
+        if node.xattrs:
+            if node.xattr(self.opaque) == overlayfs.YES:
+                search.stop, search.opaque = True, not rest
+            elif (redirect := node.xattr(self.redirect)) is not None:
+                search.redirect(redirect.decode("utf-8", "surrogateescape"), paths.basename(path), rest)
+        return True
 
     def _is_whiteout(self, node: Node) -> bool:
         if node.kind == "char":
@@ -133,6 +180,8 @@ class Merger:
 
     def choose(self, path: str, places: Sequence[Place]) -> Place:
         """The directory whose metadata shows at `path`, out of those that are there, topmost first."""
+        if len(places) == 1:
+            return places[0]
         return source(places, [self.is_marked(place) for place in places], self.policies)
 
     def is_marked(self, place: Place) -> bool:

@@ -54,16 +54,6 @@ WHITEOUT = Node("char", mode=0)
 """How a whiteout is compared: only its being one counts, never its metadata."""
 
 
-def children(tree: Mapping[str, Node]) -> dict[str, list[str]]:
-    """Directory path → names in it, sorted."""
-    listing: dict[str, list[str]] = defaultdict(list)
-    for path in sorted(tree):
-        if path:
-            directory, _, name = path.rpartition("/")
-            listing[directory].append(name)
-    return listing
-
-
 def link_groups(tree: Tree, groups: Mapping[str, object]) -> Tree:
     """`tree` with `link` set for paths that share a group key with another path of the tree."""
     members: dict[object, list[str]] = defaultdict(list)

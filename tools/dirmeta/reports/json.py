@@ -9,6 +9,8 @@ from dirmeta.judge.results import Report, exit_status, summary
 from dirmeta.rules.catalogue import STATUS, catalogue
 
 VERSION = 1
+INNER = ("rule", "needs", "group")
+"""Fields of a result that only matter between shards, or stand under another name."""
 
 
 def report_json(report: Report) -> str:
@@ -31,7 +33,7 @@ def report_data(report: Report) -> dict[str, Any]:
                 "id": result.rule,
                 "status": STATUS[catalogue()[result.rule].status],
                 "title": catalogue()[result.rule].title,
-                **{key: value for key, value in result.to_json().items() if key not in ("rule", "needs")},
+                **{key: value for key, value in result.to_json().items() if key not in INNER},
             }
             for result in report.results
         ],

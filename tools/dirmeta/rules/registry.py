@@ -60,6 +60,7 @@ class Check:
 
     judge    yields what breaks the rule
     watch    for open rules: yields what happened, in a few words that are counted
+    refusals whether a layer that was refused has answered too
     local    whether silence about a pack is silence about each of its cases: nothing is asked of a case
              as a whole
     """
@@ -70,18 +71,19 @@ class Check:
     judge: Judge | None = None
     watch: Watch | None = None
     local: bool = False
+    refusals: bool = False
 
 
 CHECKS: Final[dict[tuple[str, type], Check]] = {}
 
 
 def judges(
-    rule: str, seen: type, needs: Needs | None = None, *, local: bool = False
+    rule: str, seen: type, needs: Needs | None = None, *, local: bool = False, refusals: bool = False
 ) -> Callable[[Judge], Judge]:
-    """Register a function as the judge of a rule on records of type `seen`; see `Check` for `local`."""
+    """Register a function as the judge of a rule on records of type `seen`; see `Check` for the rest."""
 
     def register(function: Judge) -> Judge:
-        CHECKS[rule, seen] = Check(rule, seen, needs or {}, judge=function, local=local)
+        CHECKS[rule, seen] = Check(rule, seen, needs or {}, judge=function, local=local, refusals=refusals)
         return function
 
     return register

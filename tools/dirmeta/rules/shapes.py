@@ -15,6 +15,9 @@ from dirmeta.rules.seen import LayerSeen, StackSeen
 from dirmeta.rules.unpack import unpackings
 from dirmeta.rules.words import describe, metadata, presence
 
+ESCAPED: Final = "escaped"
+"""How the trouble of a subject begins that has changed something outside its destination."""
+
 
 def layers(trial: Trial) -> Iterator[tuple[int, Layer, LayerSeen]]:
     """Each layer with its number from 1 and what became of it."""
@@ -22,16 +25,16 @@ def layers(trial: Trial) -> Iterator[tuple[int, Layer, LayerSeen]]:
         yield number, layer, seen
 
 
-@judges("UNPACK-CONTAINED", StackSeen, {"malformed": 0.5})
+@judges("UNPACK-CONTAINED", StackSeen, {"malformed": 0.5}, refusals=True)
 def nothing_outside_is_touched(trial: Trial) -> Iterator[Finding]:
     """Nothing outside the destination is created, marked, chowned or re-timed; refusing conforms."""
     for number, _, seen in layers(trial):
-        if seen.trouble:
+        if seen.trouble.startswith(ESCAPED):
             want = "refused, or unpacked inside DEST"
             yield Finding("UNPACK-CONTAINED", "the layer", want, seen.trouble, number)
 
 
-@judges("UNPACK-LINKTARGET", StackSeen, {"malformed": 0.5})
+@judges("UNPACK-LINKTARGET", StackSeen, {"malformed": 0.5}, refusals=True)
 def a_link_never_makes_its_target(trial: Trial) -> Iterator[Finding]:
     """A hardlink never implies its target's parents; an absent target is an error that names it."""
     for number, layer, seen in layers(trial):
@@ -65,7 +68,7 @@ def _names(message: str, name: str) -> bool:
     return any(form.replace("\\\\", "\\") in message for form in (name, paths.printable(name), octal))
 
 
-@judges("UNPACK-BYSTANDER", StackSeen, {"malformed": 0.5})
+@judges("UNPACK-BYSTANDER", StackSeen, {"malformed": 0.5}, refusals=True)
 def bystanders_are_left_alone(trial: Trial) -> Iterator[Finding]:
     """No entry marks, chowns or re-times what this layer neither implies nor has an entry for, nor a
     symlink on its way or the directory that it leads to."""
@@ -78,8 +81,17 @@ def bystanders_are_left_alone(trial: Trial) -> Iterator[Finding]:
                 yield Finding("UNPACK-BYSTANDER", path, "no mark", "a mark", number)
             elif entry is None or entry.kind != node.kind:
                 continue
-            elif entry.kind == "symlink" or (entry.kind == "directory" and seen.ok):
+            elif entry.kind == "symlink" or (path in _led_to(layer) and seen.ok):
                 yield from _changed(entry, node, number)
+
+
+def _led_to(layer: Layer) -> frozenset[str]:
+    """The directories that symlinks of the layer lead to."""
+    links = ((path, entry.target) for path, entry in layer.others.items() if entry.kind == "symlink")
+    return frozenset(
+        paths.clean(target if target.startswith("/") else paths.join(paths.parent(path), target))
+        for path, target in links
+    )
 
 
 def _changed(entry: Entry, node: Node, number: int) -> Iterator[Finding]:
@@ -96,10 +108,11 @@ def _is_marked(node: Node) -> bool:
     return any(name in _MARKS for name, _ in node.xattrs)
 
 
+EDGES: Final = {"too long a component": 0.03, "deep chain": 0.03, "long path": 0.05, "empty layer": 0.03}
 _MARKS: Final = frozenset(map(overlayfs.mark_name, overlayfs.PREFIX))
 
 
-@judges("UNPACK-EDGE", StackSeen)
+@judges("UNPACK-EDGE", StackSeen, EDGES, refusals=True)
 def edges_hold(trial: Trial) -> Iterator[Finding]:
     """Empty layers leave no mark; long, deep and odd names work; a component over 255 bytes is an error."""
     judged = "feature" in trial.terms.claims

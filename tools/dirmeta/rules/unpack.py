@@ -142,8 +142,10 @@ def explicit_is_unmarked(each: Difference, at: Unpacking) -> bool:
 
 @claims("UNPACK-SPELLING", {"odd spelling": 0.05})
 def any_spelling_counts(each: Difference, at: Unpacking) -> bool:
-    """An explicit entry in any spelling of the path counts."""
+    """An explicit entry in any spelling of the path counts: what is there is what it says, unmarked."""
     entry = at.entry(each.path)
+    if each.what == "mtime" or _is_public_xattr(each):
+        return False  # those go wrong for other reasons too, and have rules of their own
     return entry is not None and entry.name != each.path + "/" * (entry.kind == "directory")
 
 
@@ -176,7 +178,9 @@ def nothing_is_inherited(each: Difference, at: Unpacking) -> bool:
     if each.what == "mode":
         return bool(each.saw.mode & above.mode & 0o2000)
     if each.what == "gid":
-        return each.saw.gid == above.gid
+        # A placeholder with the group of an entry below it is odd, but not inherited.
+        below = {entry.gid for entry in at.layer if paths.below(entry.place, each.path)}
+        return each.saw.gid == above.gid and above.gid not in below
     return each.name in overlayfs.ACLS and above.xattr(overlayfs.ACL_DEFAULT) is not None
 
 
