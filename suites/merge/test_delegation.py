@@ -27,4 +27,4 @@ monotony = family("MERGE-MONOTONE", draws=model, does=marked_on_top, sees=Views,
 
 switch = family("MERGE-SWITCH", draws=model, does=switched, sees=Switched, cases=160)
 
-idmap = family("MERGE-IDMAP", draws=mappable, does=id_mapped, cases=64)
+idmap = family("MERGE-IDMAP", draws=mappable, does=id_mapped, cases=64, pack=8)

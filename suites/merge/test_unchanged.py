@@ -50,9 +50,10 @@ options = family(
     ),
     sees=Views,
     cases=96,
+    pack=8,  # a batch has one namespace, and some options go with one alone
 )
 
-backing = family("MERGE-BACKING", draws=model, does=on_backings, sees=Views, cases=64)
+backing = family("MERGE-BACKING", draws=model, does=on_backings, sees=Views, cases=64, pack=8)
 
 unreadable = family(
     "MERGE-UNREADABLE",

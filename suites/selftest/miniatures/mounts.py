@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from dirmeta.judge.marks import FIRST_ID
 from dirmeta.model import overlayfs, paths
@@ -206,7 +207,7 @@ class TestsTheTargetsMark(Merger):
     """Tests the mark of a redirect's target instead of the redirecting directory's."""
 
     def choose(self, path: str, places: Sequence[Place]) -> Place:
-        targets = dict(zip(places, places[1:], strict=False))
+        targets = dict(pairwise(places))
         tested = [
             place if self.node(place).xattr(self.redirect) is None else targets.get(place, place)
             for place in places

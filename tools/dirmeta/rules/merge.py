@@ -164,7 +164,7 @@ def the_source_is_found_at_any_depth(each: Difference, at: Merging) -> bool:
     return _is_of_directory(each, at) or each.what in ("missing", "extra")
 
 
-@claims("MERGE-IDMAP")
+@claims("MERGE-IDMAP", {"unmarked below marked": 0.1})
 def ids_are_mapped_through_the_source(each: Difference, at: Merging) -> bool:
     """With idmapped layers the source's ids are mapped through the source's mount."""
     return _is_of_directory(each, at)
