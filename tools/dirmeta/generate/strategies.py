@@ -35,6 +35,8 @@ BATCH: Final = 32
 _STACK: Final = wellformed.STACK_SIZE
 _ROOTS: Final = 5 + roots.ROOTS_SIZE
 _REDIRECT: Final = 3
+REDIRECTS: Final = 2
+"""How many are tried in a stack: only on the way of one does another show what redirects do to each other."""
 
 
 def drawn(size: int, build: Callable[[Choices], T]) -> SearchStrategy[T]:
@@ -143,7 +145,7 @@ def _size(rooted: bool) -> int:
 
 
 def _model_size(rooted: bool) -> int:
-    return _size(rooted) + private.MARKS_SIZE + _REDIRECT
+    return _size(rooted) + private.MARKS_SIZE + REDIRECTS * _REDIRECT
 
 
 def _stack_builder(limits: Limits, max_layers: int, rooted: bool) -> Callable[[Choices], Stack]:
@@ -170,7 +172,8 @@ def _model_builder(limits: Limits, max_layers: int, redirects: bool, rooted: boo
         stack = wellformed.stack(choices.part(_STACK), pool, max_layers)
         stack = private.marked(choices.part(private.MARKS_SIZE), stack, namespace, limits, forms)
         if redirects and namespace == "trusted":
-            stack = private.redirected(choices.part(_REDIRECT), stack, namespace)
+            for _ in range(REDIRECTS):
+                stack = private.redirected(choices.part(_REDIRECT), stack, namespace)
             setup = _following(setup)
         if rooted:
             stack = roots.rooted(choices.part(roots.ROOTS_SIZE), stack, pool)
