@@ -27,6 +27,8 @@ from .miniatures.stock import stock
 DELEGATING = sorted({each.breaks for each in delegating.values()})
 STOCK = sorted({each.breaks for each in stock.values()})
 
+THREE_LAYERS = {"LetsTheOuterMountReadMarks": 3}
+"""To differ from the inner mount the outer one has to look behind a barrier, which can be a layer between."""
 NEEDS_HANDLES = {"HasNoHandle", "HandlesFollowTheSource"}
 """Show only where mounts give file handles."""
 
@@ -68,12 +70,12 @@ def results(rule: str, bench: Bench) -> Iterator[RuleResult]:
                 yield run_shard(family, name, shard, [rule], bench)[rule]
 
 
-def assert_found(rule: str, bench: Bench) -> None:
+def assert_found(rule: str, bench: Bench, layers: int = 2) -> None:
     """The rule fails, with a witness that nothing can be left out of."""
     failed = next((result for result in results(rule, bench) if result.verdict == "fail"), None)
     assert failed is not None
     case = codec.from_json(failed.witnesses[0].case)
-    assert len(case.stack) <= 2
+    assert len(case.stack) <= layers
     assert sum(map(len, case.stack)) <= 3
 
 
@@ -98,7 +100,8 @@ def test_a_true_account_of_the_host_passes(rule: str, host: Bench) -> None:
 
 @pytest.mark.parametrize("name", delegating)
 def test_the_rule_finds_what_a_delegating_kernel_does_wrong(name: str) -> None:
-    assert_found(delegating[name].breaks, delegating_bench(delegating[name].defect))
+    layers = THREE_LAYERS.get(name, 2)
+    assert_found(delegating[name].breaks, delegating_bench(delegating[name].defect), layers)
 
 
 @pytest.mark.parametrize("name", stock)
