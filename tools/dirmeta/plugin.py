@@ -22,6 +22,7 @@ from dirmeta.labs.base import LabError
 from dirmeta.options import OPTIONS, wanted
 from dirmeta.reports.terminal import failure_text
 from dirmeta.rules.catalogue import catalogue
+from dirmeta.sandbox.namespace import die_with_parent
 from dirmeta.subjects.base import SubjectError
 
 PROPERTY = "dirmeta"
@@ -50,6 +51,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "xdist_group: items that share one run of a family")
+    if hasattr(config, "workerinput"):
+        die_with_parent()  # xdist's workers would finish what they are at
     if config.getoption("dirmeta_profile") == "full" and config.getoption("dirmeta_seed") is None:
         config.option.dirmeta_seed = secrets.randbelow(1 << 31)
     asked = wanted({option.field: config.getoption(f"dirmeta_{option.field}") for option in OPTIONS})
