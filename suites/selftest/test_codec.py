@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from importlib import resources
@@ -12,84 +11,18 @@ from typing import Any
 import jsonschema
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from dirmeta.model import acl, codec
 from dirmeta.model.codec import CaseError
-from dirmeta.model.entries import KINDS, OPAQUE_MARKER, Entry
+from dirmeta.model.entries import Entry
 from dirmeta.model.overlayfs import ACL_ACCESS, ACL_DEFAULT
-from dirmeta.model.stack import Case, Credentials, Layer, Operation, Setup
+from dirmeta.model.stack import Case, Layer
+
+from .anything import cases
 
 SCHEMA = json.loads(resources.files("dirmeta.model").joinpath("case.schema.json").read_text("utf-8"))
 VALID = jsonschema.Draft202012Validator(SCHEMA)
 
-# Bytes first: a name is whatever a file system can hold, be it UTF-8 or not.
-texts = st.one_of(
-    st.sampled_from(["usr/bin/", "../x", "/", "", "a\nb", "é", "x" * 255]),
-    st.binary(max_size=6).map(os.fsdecode),
-)
-names = texts.filter(lambda text: "\0" not in text)
-numbers = st.integers(0, 2**32)
-acls = st.lists(
-    st.builds(acl.Permission, st.sampled_from([1, 4, 16, 32]), st.just(-1), st.integers(0, 7))
-    | st.builds(acl.Permission, st.sampled_from([2, 8]), numbers.map(lambda n: n % 9), st.integers(0, 7)),
-    max_size=4,
-).map(acl.pack)
-
-
-@st.composite
-def entries(draw: st.DrawFn) -> Entry:
-    kind = draw(st.sampled_from(KINDS))
-    name = draw(names)
-    if kind in ("whiteout", "opaque"):
-        name = f"{name}/{OPAQUE_MARKER if kind == 'opaque' else '.wh.x'}"
-    mode, xattrs = (
-        draw(st.integers(0, 0o7777)),
-        draw(st.dictionaries(texts, st.binary(max_size=8), max_size=2)),
-    )
-    if draw(st.booleans()):
-        xattrs[ACL_DEFAULT] = draw(acls | st.binary(max_size=12))
-    if kind != "symlink" and draw(st.booleans()):
-        xattrs[ACL_ACCESS] = draw(acls)
-        mode = mode & 0o7000 | acl.mode_bits(xattrs[ACL_ACCESS])
-    return Entry(
-        name, kind, mode, draw(numbers), draw(numbers), draw(st.integers(-(2**70), 2**70)),
-        tuple(sorted(xattrs.items())),
-        content=draw(st.binary(max_size=9)) if kind == "file" else b"",
-        target=draw(names.filter(bool)) if kind in ("symlink", "hardlink") else "",
-        device=draw(st.tuples(numbers, numbers)) if kind in ("char", "block") else (0, 0),
-    )  # fmt: skip
-
-
-pairs = st.tuples(texts, texts)
-setups = st.builds(
-    Setup,
-    st.sampled_from(["trusted", "user"]),
-    st.booleans(),
-    st.sampled_from(["unpacked", "model"]),
-    st.booleans(),
-    st.lists(pairs, max_size=2).map(tuple),
-    texts,
-    st.integers(0, 0o777),
-    st.sampled_from(["pax", "gnu", "ustar"]),
-)
-people = st.builds(
-    Credentials,
-    numbers,
-    numbers,
-    st.lists(numbers, max_size=2).map(tuple),
-    st.lists(texts, max_size=2).map(tuple),
-)
-operations = st.builds(
-    Operation, texts, st.lists(st.tuples(texts, texts | st.integers()), max_size=3).map(tuple), people
-)
-layers = st.lists(entries(), max_size=3).map(lambda drawn: Layer(tuple(drawn)))
-cases = st.builds(
-    Case,
-    st.lists(layers, max_size=3).map(tuple),
-    st.just(Setup()) | setups,
-    st.lists(operations, max_size=2).map(tuple),
-)
 laws = settings(max_examples=80, deadline=None, derandomize=True, database=None)
 
 
