@@ -55,7 +55,7 @@ class Bench:
     def cases(self, family: Family) -> int:
         """How many cases a shard of the family draws."""
         wanted = FACTOR[self.profile] * family.cases
-        return min(wanted, self.examples or wanted) // family.shards
+        return max(1, min(wanted, self.examples or wanted) // family.shards)
 
     def stride(self, size: int, family: Family) -> int:
         """Every how manieth case of a scope of that size is taken: all of them in the full profile."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar, cast
 
 from dirmeta.labs.base import Lab, LabError
-from dirmeta.model import oracle
+from dirmeta.model import oracle, paths
 from dirmeta.model.semantics import DEFAULT, Policies
 from dirmeta.model.stack import Case, Layer, Setup, TarFormat
 from dirmeta.model.tree import Tree
@@ -85,9 +85,9 @@ def _require_done(job: Job, results: Sequence[Result]) -> None:
         return
     filled = any(isinstance(each, Unpacked) and each.trouble == "full" for each in results)
     if last.errno in NO_ROOM and not filled:
-        raise LabError(f"the scratch space is full ({last.text}); make room, or give another (--scratch DIR)")
+        raise LabError("the scratch space is full; make room, or give another with --scratch DIR")
     if len(results) > len(job.steps) or isinstance(job.steps[len(results) - 1], OURS):
-        raise LabError(f"the lab can not do its part: {last.text}")
+        raise LabError(f"the lab can not do its part: {paths.printable(last.text)}")
 
 
 def has_given_up(seen: object) -> bool:

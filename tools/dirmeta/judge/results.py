@@ -92,6 +92,8 @@ def together(rule: str, results: Sequence[RuleResult]) -> RuleResult:
     verdict = next(each for each in WORST_FIRST if any(result.verdict == each for result in results))
     told = [result for result in results if result.verdict == verdict]
     reasons = list(dict.fromkeys(result.reason for result in told if result.reason))
+    if verdict == "error":
+        reasons = reasons[:1]  # the same trouble, in the words of several shards
     witnesses = {witness.id: witness for result in told for witness in result.witnesses}
     cases = sum(result.cases for result in results)
     return RuleResult(rule, verdict, "; ".join(reasons), cases, tuple(witnesses.values()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -56,6 +57,7 @@ class Shard:
         self.bench = bench
         self.checks = [family.check(rule) for rule in rules]
         self.coverage = Coverage()
+        self.wanted = sys.maxsize
         self.cases = 0
         self.hung = 0
         self.suspects: dict[str, list[Suspect]] = {}
@@ -80,17 +82,19 @@ class Shard:
             part = (shard, family.shards)
             family.draws.feed(limits, family.pack, part, bench.stride(size, family), self.judge_batch)
         else:
-            pack = min(family.pack, max(1, bench.cases(family)))
-            batches = -(-bench.cases(family) // pack)
-            self.coverage = Coverage(self.checks, batches * pack)
+            self.wanted = bench.cases(family)
+            pack = min(family.pack, self.wanted)
+            self.coverage = Coverage(self.checks, self.wanted)
+            # One batch more, since Hypothesis begins with its simplest: one case, many times.
+            batches = 1 + -(-self.wanted // pack)
             feed(family.draws(limits, pack), batches, seed_of(name, shard, bench.seed), self.judge_batch)
 
     def judge_batch(self, batch: Batch) -> None:
         """Judge some drawn cases. Raises Enough where further ones would tell nothing more."""
-        if self.bench.spent():
+        if self.bench.spent() or self.cases >= self.wanted:
             raise Enough
         if not self.cases:
-            batch = tuple(dict.fromkeys(batch))  # Hypothesis begins with its simplest: one case, many times
+            batch = tuple(dict.fromkeys(batch))
         for together in _groups([self.bench.adapted(case) for case in batch], self.family):
             if len(together) > 1:
                 self._judge_together(together)
