@@ -75,6 +75,7 @@ def observe(experiment: Experiment, case: Case, conditions: Conditions, lab: Lab
 
 OURS: Final = (Layout, Unpack, UnpackTogether, AskAsStranger)
 """Steps that the suite has to be able to do; that they fail says nothing about a subject or a kernel."""
+FULL: Final = "the scratch space is full; make room, or give another with --scratch DIR"
 NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM)
 
 
@@ -85,7 +86,7 @@ def _require_done(job: Job, results: Sequence[Result]) -> None:
         return
     filled = any(isinstance(each, Unpacked) and each.trouble == "full" for each in results)
     if last.errno in NO_ROOM and not filled:
-        raise LabError("the scratch space is full; make room, or give another with --scratch DIR")
+        raise LabError(FULL)
     if len(results) > len(job.steps) or isinstance(job.steps[len(results) - 1], OURS):
         raise LabError(f"the lab can not do its part: {paths.printable(last.text)}")
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dirmeta.judge.experiments import as_tree, encoded, layer_seen
-from dirmeta.labs.base import Lab
+import errno
+import os
+
+from dirmeta.judge.experiments import FULL, as_tree, encoded, layer_seen
+from dirmeta.labs.base import Lab, LabError
 from dirmeta.model.entries import Entry
 from dirmeta.model.stack import Layer
 from dirmeta.observe.steps import Job, Unpack, Walk
@@ -19,6 +22,8 @@ def smoke(subject: Subject, lab: Lab) -> str:
     steps = (Unpack("l1", encoded(LAYER, "ustar"), namespace, delegate=True), Walk("l1"))
     [results] = lab.run([Job(steps, lab.limits.backings[0])])
     how = layer_seen(*results) if len(results) == 2 else layer_seen(results[0], results[0])
+    if subject.python and os.strerror(errno.ENOSPC) in how.refused:
+        raise LabError(FULL)  # six bytes are not much: there was no room to begin with
     if not how.ok:
         return f"{subject.name}: fails the smoke check: {how.trouble or how.refused}"
     tree = as_tree(results[1])
