@@ -6,11 +6,13 @@ import pytest
 
 from dirmeta.generate.features import FEATURES
 from dirmeta.generate.packing import pack
+from dirmeta.judge.bench import Bench
 from dirmeta.judge.draw import Batch, Scope, feed
 from dirmeta.judge.experiments import Conditions, has_given_up, observe
 from dirmeta.judge.families import families
 from dirmeta.judge.family import Family
 from dirmeta.judge.packs import split
+from dirmeta.judge.runner import run_shard
 from dirmeta.labs.base import Lab
 from dirmeta.labs.host import HostLab
 from dirmeta.labs.model import ModelLab
@@ -92,3 +94,10 @@ def test_the_quick_profile_draws_the_same_cases_every_time() -> None:
         "unpack/test_hostile::escapes",
     ):
         assert batches(families()[name], lab, 2) == batches(families()[name], lab, 2)
+
+
+def test_a_bounded_run_draws_as_many_cases_as_it_may() -> None:
+    name = "merge/test_unchanged::names"
+    terms, conditions = Terms(delegate=True), Conditions(feature=True, delegate=True)
+    bench = Bench(ModelLab(), terms, conditions, mounts=frozenset({"feature"}), examples=16)
+    assert run_shard(families()[name], name, 0, ["MERGE-NAMES"], bench)["MERGE-NAMES"].cases >= 16

@@ -23,10 +23,7 @@ def without_marks(tree: Mapping[str, Node]) -> Tree:
 
 
 def _unmarked(node: Node) -> Node:
-    return node._replace(xattrs=tuple(pair for pair in node.xattrs if pair[0] not in _MARKS))
-
-
-_MARKS: Final = frozenset(map(overlayfs.mark_name, overlayfs.PREFIX))
+    return node._replace(xattrs=tuple(pair for pair in node.xattrs if pair[0] not in overlayfs.MARKS))
 
 
 def twin_without_marks(case: Case, conditions: Conditions) -> Plan[Views]:

@@ -32,6 +32,10 @@ def mark_name(namespace: Namespace) -> str:
     return PREFIX[namespace] + MARK
 
 
+MARKS: Final = frozenset(map(mark_name, PREFIX))
+"""The mark's name in either namespace."""
+
+
 def is_overlay_private(name: str) -> bool:
     """Whether `name` is one that some overlay mount would take for its own."""
     return name.startswith((PREFIX["trusted"], PREFIX["user"]))

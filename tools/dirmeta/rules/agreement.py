@@ -162,12 +162,9 @@ def off_makes_no_mark(trial: Trial) -> Iterator[Finding]:
             yield Finding("UNPACK-OFF", each.path, f"{want}    on", f"{saw}    off", number, each.saw)
 
 
-_MARKS: Final = frozenset(map(overlayfs.mark_name, overlayfs.PREFIX))
-
-
 def _without_marks(tree: Tree) -> Tree:
     return {
-        path: node._replace(xattrs=tuple(pair for pair in node.xattrs if pair[0] not in _MARKS))
+        path: node._replace(xattrs=tuple(pair for pair in node.xattrs if pair[0] not in overlayfs.MARKS))
         for path, node in tree.items()
     }
 

@@ -105,11 +105,10 @@ def _changed(entry: Entry, node: Node, number: int) -> Iterator[Finding]:
 
 def _is_marked(node: Node) -> bool:
     """Whether a node has a mark, in either namespace and whatever its value."""
-    return any(name in _MARKS for name, _ in node.xattrs)
+    return any(name in overlayfs.MARKS for name, _ in node.xattrs)
 
 
 EDGES: Final = {"too long a component": 0.03, "deep chain": 0.03, "long path": 0.05, "empty layer": 0.03}
-_MARKS: Final = frozenset(map(overlayfs.mark_name, overlayfs.PREFIX))
 
 
 @judges("UNPACK-EDGE", StackSeen, EDGES, refusals=True)
@@ -129,7 +128,7 @@ def edges_hold(trial: Trial) -> Iterator[Finding]:
                 yield Finding("UNPACK-EDGE", path, want, "a mark", number, node)
     for number, unpacking in unpackings(trial):
         for each in unpacking.differences:
-            if each.name in _MARKS and (judged or (each.saw and _is_marked(each.saw))):
+            if each.name in overlayfs.MARKS and (judged or (each.saw and _is_marked(each.saw))):
                 want, saw = describe(each)
                 yield Finding("UNPACK-EDGE", each.path, want, saw, number, each.saw)
             elif each.what in ("missing", "extra", "kind", "content", "target"):
