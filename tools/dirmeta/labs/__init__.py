@@ -5,34 +5,97 @@ Adding one is a file and a row in `LABS`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from dirmeta.labs.base import Lab, LabError
 
 if TYPE_CHECKING:  # at run time the host lab's inside would import every subject with it
     from dirmeta.subjects.base import Subject
 
-__all__ = ["LABS", "Lab", "LabError", "lab"]
+__all__ = ["LABS", "Lab", "LabError", "UnknownLab", "Wanted", "check", "lab", "spellings"]
 
 
-def _host(subject: Subject | None, backing: str | None, directory: str | None) -> Lab:
-    # Not on top: the host lab's inside imports this package too, and has to start quickly.
+class UnknownLab(ValueError):
+    """No lab is called so, or it is asked for what it has not."""
+
+
+class Wanted(NamedTuple):
+    """What a lab is asked for.
+
+    subject    what unpacks there
+    backing    the kind of scratch space, "" for the lab's own choice
+    directory  a directory for it, "" for none
+    """
+
+    subject: Subject | None = None
+    backing: str = ""
+    directory: str = ""
+
+
+# The labs are imported when they are wanted: the host lab's inside imports this package too, and has to
+# start quickly.
+
+
+def _host(_: str, wanted: Wanted) -> Lab:
     from dirmeta.labs.host import HostLab  # noqa: PLC0415
 
-    return HostLab(subject, backing=backing or "tmpfs", directory=directory)
+    return HostLab(wanted.subject, backing=wanted.backing or "tmpfs", directory=wanted.directory or None)
 
 
-LABS: Final[dict[str, Callable[[Subject | None, str | None, str | None], Lab]]] = {
-    "host": _host,
+def _uml(which: str, wanted: Wanted) -> Lab:
+    from dirmeta import kernels  # noqa: PLC0415
+
+    image = which if "/" in which else str(kernels.find(which).image)
+    return _in_uml(image, f"uml:{which}", wanted)
+
+
+def _tree(directory: str, wanted: Wanted) -> Lab:
+    from dirmeta import kernels  # noqa: PLC0415
+
+    return _in_uml(str(kernels.tree(directory).image), f"tree:{directory}", wanted)
+
+
+def _in_uml(image: str, name: str, wanted: Wanted) -> Lab:
+    from dirmeta.labs.guest.lab import GuestLab  # noqa: PLC0415
+    from dirmeta.labs.guest.uml import Uml, processor  # noqa: PLC0415
+
+    if wanted.directory:
+        raise UnknownLab(f"{name}: a guest has scratch space of its own; leave --scratch out")
+    if not os.access(image, os.X_OK) or os.path.isdir(image):
+        raise UnknownLab(f"{name}: {image} is no program; give the file `linux` of a build for ARCH=um")
+    cpu = processor(worker_number())
+    return GuestLab(lambda: Uml(image, name, cpu=cpu), wanted.subject, backing=wanted.backing or "tmpfs")
+
+
+def worker_number() -> int:
+    """Which of several workers this process is, as pytest-xdist tells."""
+    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+
+
+LABS: Final[dict[str, tuple[str, Callable[[str, Wanted], Lab]]]] = {
+    "host": ("", _host),
+    "uml": ("NAME or /path/to/linux", _uml),
+    "tree": ("DIR", _tree),
 }
-"""Name → constructor, given the subject, the kind of scratch space and a directory for it."""
+"""What comes before the colon → what comes after it ("" for no colon), and the constructor."""
 
 
-def lab(
-    name: str, subject: Subject | None, *, backing: str | None = None, directory: str | None = None
-) -> Lab:
-    """A running lab. Raises LabError where it can not be had."""
-    if name not in LABS:
-        raise LabError(f"{name}: there is no such lab; there are {', '.join(LABS)}")
-    return LABS[name](subject, backing, directory)
+def spellings() -> str:
+    """How labs are asked for, for messages."""
+    return ", ".join(f"{kind}:{after}" if after else kind for kind, (after, _) in LABS.items())
+
+
+def check(spec: str) -> None:
+    """UnknownLab where no lab is called so."""
+    kind, colon, which = spec.partition(":")
+    if kind not in LABS or bool(LABS[kind][0]) != bool(colon and which):
+        raise UnknownLab(f"no kernel is called {spec!r}; there is {spellings()}")
+
+
+def lab(spec: str, wanted: Wanted = Wanted()) -> Lab:  # noqa: B008  immutable
+    """A running lab. Raises UnknownLab, LabError where it can not be had, and KernelError."""
+    check(spec)
+    kind, _, which = spec.partition(":")
+    return LABS[kind][1](which, wanted)

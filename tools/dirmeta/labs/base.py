@@ -13,6 +13,21 @@ class LabError(RuntimeError):
     """A lab that can not be had or is lost: one line that names the obstacle and the remedy."""
 
 
+class Misbehaviour(Exception):
+    """A kernel that did what no kernel may do, while it had a job.
+
+    kind     panic, oops, bug, warning, lockdep, atomic sleep, hung task, KASAN, hang, lost
+    line     the line of its console that says so
+    excerpt  what the console had from there on
+    """
+
+    def __init__(self, kind: str, line: str, excerpt: tuple[str, ...]) -> None:
+        super().__init__(f"the kernel misbehaved ({kind}): {line}")
+        self.kind = kind
+        self.line = line
+        self.excerpt = excerpt
+
+
 class Lab(Protocol):
     """A place where layers are unpacked and mounted.
 
@@ -34,7 +49,10 @@ class Lab(Protocol):
     def limits(self) -> Limits: ...
 
     def run(self, jobs: Sequence[Job]) -> list[list[Result]]:
-        """One list of results a job; the last is a `Failure` where a step could not be done."""
+        """One list of results a job; the last is a `Failure` where a step could not be done.
+
+        Raises LabError, Misbehaviour.
+        """
         ...
 
     def close(self) -> None: ...

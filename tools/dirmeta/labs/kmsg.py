@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Final
 
 _RECORD_MAX: Final = 1 << 13
@@ -34,8 +35,7 @@ class KernelLog:
         """The messages of overlayfs since `begin`, None where the log can not be read."""
         if not self.readable:
             return None
-        self_lines = [record.partition(";")[2].partition("\n")[0] for record in self._read()]
-        return [line for line in self_lines if line.startswith(_PREFIX)]
+        return overlayfs_lines(self._read())
 
     def _read(self) -> list[str]:
         records: list[str] = []
@@ -51,3 +51,9 @@ class KernelLog:
         if self.readable:
             os.close(self._fd)
             self._fd = -1
+
+
+def overlayfs_lines(records: Iterable[str]) -> list[str]:
+    """The messages of overlayfs among records as /dev/kmsg gives them."""
+    lines = (record.partition(";")[2].partition("\n")[0] for record in records)
+    return [line for line in lines if line.startswith(_PREFIX)]

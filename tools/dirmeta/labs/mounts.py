@@ -22,13 +22,18 @@ def overlay(step: Mount) -> None:
     """Do the step. OSError has what the kernel says about it."""
     namespace.assert_private()
     lowers = _lowers(step)
-    for directory in (step.at, *lowers, *_uppers(step).values()):
+    for directory in directories(step):
         os.makedirs(directory, 0o755, exist_ok=True)
     options = data(step)
     if step.append or len(options) >= mmap.PAGESIZE:
         _by_parameters(step, lowers, step.at)
     else:
         _by_string(step, lowers, options)
+
+
+def directories(step: Mount) -> tuple[str, ...]:
+    """Those that a mount needs, layers included."""
+    return (step.at, *_lowers(step), *_uppers(step).values())
 
 
 def _lowers(step: Mount) -> tuple[str, ...]:

@@ -27,6 +27,11 @@ _STOP_TIMEOUT: Final = 10.0
 _STDERR_TAIL: Final = 1 << 13
 
 
+def command() -> list[str]:
+    """The program that serves inside; two descriptors, to read from and to write to, are to follow."""
+    return [sys.executable, "-c", _INSIDE, _PACKAGES]
+
+
 class WorkerError(RuntimeError):
     """A call that was not answered with a value; the text is one line.
 
@@ -42,18 +47,19 @@ class Worker:
     """The private world, seen from outside. Ends with its starter, however that one ends.
 
     writable  directories of the host that can be written from inside
+    fds       descriptors that are open inside too
     Raises WorkerError where a world can not be had.
     """
 
-    def __init__(self, writable: Sequence[str] = ()) -> None:
+    def __init__(self, writable: Sequence[str] = (), fds: Sequence[int] = ()) -> None:
         requests, answers = os.pipe(), os.pipe()
         widen(requests[1])
         widen(answers[1])
         self._stderr = os.memfd_create("stderr")
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _INSIDE, _PACKAGES, str(requests[0]), str(answers[1])],
-                pass_fds=(requests[0], answers[1]),
+                [*command(), str(requests[0]), str(answers[1])],
+                pass_fds=(requests[0], answers[1], *fds),
                 stdin=subprocess.DEVNULL, stdout=self._stderr, stderr=self._stderr,
                 start_new_session=True,
             )  # fmt: skip

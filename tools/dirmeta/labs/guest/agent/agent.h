@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The guest's agent: what its parts know of each other.
+ */
+#ifndef DIRMETA_AGENT_H
+#define DIRMETA_AGENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* die.c: there is nobody to return an error to; the last line on the console says what went wrong. */
+_Noreturn void die(const char *what);
+
+/* arena.c: memory of one request, given back as a whole. */
+void *take(size_t size);
+void give_all_back(void);
+
+/* pack.c: reading and writing MessagePack (msgpack.org). */
+struct reader {
+	const uint8_t *at, *end;
+};
+
+struct text {
+	const char *bytes;
+	size_t size;
+};
+
+uint32_t read_array(struct reader *in);
+int64_t read_integer(struct reader *in);
+bool read_nil(struct reader *in);
+struct text read_text(struct reader *in); /* of a string or binary */
+const char *string_of(struct text text); /* with a 0 behind it */
+const char *read_string(struct reader *in);
+
+void write_start(uint8_t *to, size_t room);
+size_t write_end(void);
+void write_array(uint32_t count);
+void write_integer(int64_t value);
+void write_nil(void);
+void write_string(const char *bytes, size_t size);
+void write_binary(const void *bytes, size_t size);
+void *write_mark(void); /* to come back to */
+void write_rewind(void *mark);
+
+/* calls.c: system calls, many at a time where the kernel can. */
+struct call {
+	long number;
+	unsigned long arguments[6];
+	long result;
+};
+
+void find_batching(bool wanted);
+struct call *queue(long number, unsigned long a, unsigned long b, unsigned long c, unsigned long d,
+		   unsigned long e);
+void run_queue(void); /* then the results are in the calls, until the next `forget_queue` */
+void forget_queue(void);
+long first_failure(void); /* 0, or a negative errno */
+int lowest_free_fd(void);
+
+/* layout.c, walk.c, job.c: the steps. A negative errno, or what else the function says. */
+long lay_out(struct reader *in, const char *at);
+long walk(const char *at);
+void run_jobs(struct reader *in);
+
+/* wire.c: one message in, one message out. */
+void wire_open(const char *channel, const char *bell);
+struct text wire_receive(void); /* no bytes at the end */
+uint8_t *wire_reply(size_t *room);
+void wire_send(size_t size);
+
+/* python.c: the host's executor, for whatever this agent does not do by itself. */
+void start_python(struct reader *in);
+size_t ask_python(struct text message, uint8_t *answer, size_t room); /* 0 where it has died */
+
+#define SCRATCH "/dev/scratch"
+
+#endif

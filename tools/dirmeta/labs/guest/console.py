@@ -1,0 +1,71 @@
+"""What a guest's kernel says on its console, and how it tells that something is wrong with it."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Final
+
+_TROUBLE: Final = (
+    ("panic", re.compile(r"Kernel panic - not syncing: (?!Attempted to kill init)(.*)|Kernel mode fault.*")),
+    ("oops", re.compile(r"\bOops\b.*|BUG: (unable to handle|kernel NULL).*|general protection fault.*")),
+    ("bug", re.compile(r"kernel BUG at .*")),
+    ("KASAN", re.compile(r"BUG: KASAN.*")),
+    ("lockdep", re.compile(r"WARNING: (possible|inconsistent|bad unlock|suspicious RCU|held lock).*")),
+    ("atomic sleep", re.compile(r"BUG: (sleeping function|scheduling while atomic).*")),
+    ("hung task", re.compile(r"INFO: task .* blocked for more than.*|.*soft lockup.*|.*detected stall.*")),
+    ("bug", re.compile(r"\bBUG\b.*")),
+    ("warning", re.compile(r"WARNING: .*")),
+)
+"""What it is called, and the line that says it; the first that fits counts."""
+_TAIL: Final = 12
+_CLEAN: Final = re.compile(r"\x1b\[[0-9;]*m|\r")
+
+
+class Console:
+    """The text a guest has written, in a memory file whose descriptor is `fd`."""
+
+    def __init__(self) -> None:
+        self.fd = os.memfd_create("console")
+        self._seen = 0
+
+    def text(self) -> str:
+        """All of it."""
+        return self._from(0)
+
+    def news(self) -> str:
+        """What has come since it was last asked for."""
+        size = os.fstat(self.fd).st_size
+        if size == self._seen:
+            return ""
+        text = self._from(self._seen)
+        self._seen = size
+        return text
+
+    def last_lines(self) -> str:
+        """The end of it, on one line, for a message about a guest that did not come up."""
+        lines = [line.strip() for line in self.text().splitlines() if line.strip()]
+        return " | ".join(lines[-3:]) or "it said nothing"
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+    def _from(self, start: int) -> str:
+        size = os.fstat(self.fd).st_size
+        return _CLEAN.sub("", os.pread(self.fd, size - start, start).decode(errors="replace"))
+
+
+def trouble(text: str) -> tuple[str, str]:
+    """What kind of trouble a piece of console text tells of, and the line that does; ("", "") for none."""
+    for line in text.splitlines():
+        for kind, pattern in _TROUBLE:
+            if found := pattern.search(line):
+                return kind, found.group(0).strip()
+    return "", ""
+
+
+def excerpt(text: str) -> tuple[str, ...]:
+    """The lines from the first that tells of trouble on, as many as a report has room for."""
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    first = next((number for number, line in enumerate(lines) if trouble(line)[0]), max(0, len(lines) - _TAIL))
+    return tuple(lines[first : first + _TAIL])

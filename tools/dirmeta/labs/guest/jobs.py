@@ -1,0 +1,80 @@
+"""Jobs as the guest's agent takes them (see agent/job.c), and its answers.
+
+MessagePack: a job is a list of steps, each packed by itself; an answer is a result a step and an errno.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import msgpack
+
+from dirmeta.labs import mounts
+from dirmeta.labs.kmsg import overlayfs_lines
+from dirmeta.model.tree import Node, Tree, link_groups
+from dirmeta.observe.steps import Job, Layout, Log, Mount, Result, Step, Unmount, Walk
+
+_pack: Final = msgpack.Packer(unicode_errors="surrogateescape", autoreset=True).pack
+
+
+def takes(job: Job) -> bool:
+    """Whether the agent does all of a job by itself."""
+    return job.backing == "tmpfs" and all(_takes_step(step) for step in job.steps)
+
+
+def _takes_step(step: Step) -> bool:
+    if isinstance(step, Mount):
+        return not step.append and len(mounts.data(step)) < mmap.PAGESIZE
+    return type(step) in _STEPS
+
+
+def request(jobs: Sequence[Job]) -> bytes:
+    """What the agent is sent for some jobs."""
+    whole = [[_pack(_STEPS[type(step)](step)) for step in job.steps] for job in jobs]
+    return _pack("jobs") + _pack(whole)
+
+
+def answers(jobs: Sequence[Job], answer: bytes) -> list[list[Result] | int]:
+    """The results of each job; an errno where one of its steps could not be done."""
+    found = msgpack.unpackb(answer, use_list=False, unicode_errors="surrogateescape")
+    return [_results(job, each) for job, each in zip(jobs, found, strict=True)]
+
+
+def _results(job: Job, answered: tuple[Any, ...]) -> list[Result] | int:
+    *results, errno = answered
+    if errno:
+        return int(errno)
+    return [_READ.get(type(step), _nothing)(each) for step, each in zip(job.steps, results, strict=True)]
+
+
+def _nothing(_: object) -> None:
+    return None
+
+
+def _layout(step: Layout) -> tuple[object, ...]:
+    paths = sorted(step.tree)
+    return "layout", step.at, paths, [step.tree[path] for path in paths]
+
+
+def _mount(step: Mount) -> tuple[object, ...]:
+    return "mount", step.at, mounts.data(step), mounts.directories(step)
+
+
+def _tree(answer: tuple[Any, ...]) -> Tree:
+    paths, nodes, links = answer
+    tree = dict(zip(paths, map(Node._make, nodes), strict=True))
+    if links:
+        return link_groups(tree, {paths[index]: (device, inode) for index, device, inode in links})
+    return tree
+
+
+_STEPS: Final[dict[type, Callable[[Any], tuple[object, ...]]]] = {
+    Layout: _layout,
+    Mount: _mount,
+    Unmount: lambda step: ("unmount", step.at),
+    Walk: lambda step: ("walk", step.at),
+    Log: lambda _: ("log",),
+}
+_READ: Final[dict[type, Callable[[Any], Result]]] = {Walk: _tree, Log: overlayfs_lines}

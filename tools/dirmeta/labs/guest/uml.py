@@ -1,0 +1,82 @@
+"""A User Mode Linux guest: a kernel that is a program of the host, and boots from the host's own files.
+
+It lives in a private world (see sandbox/namespace.py): it can write none of the host's files whatever it
+does, its own files lie in memory there, and everything ends when that world does.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from dirmeta.labs.base import LabError
+from dirmeta.labs.guest import compiling, inside
+from dirmeta.labs.guest.console import Console
+from dirmeta.labs.guest.wire import Late, Lost, Wire
+from dirmeta.sandbox.worker import START_TIMEOUT, Worker, WorkerError
+
+BOOT_TIMEOUT: Final = 30.0
+_MEMORY: Final = "1024M"
+"""Of which the guest takes what it touches."""
+
+
+class Uml:
+    """A booted guest.
+
+    image     the program ``linux``
+    name      what messages call it
+    batching  use the batching system call where the kernel has it
+    Raises LabError where it does not boot.
+    """
+
+    def __init__(self, image: str, name: str, *, cpu: int | None = None, batching: bool = True) -> None:
+        self._name = name
+        agent = compiling.agent().read_bytes()
+        self.console = Console()
+        self._wire = wire = Wire()
+        fds = (wire.channel, wire.reads, wire.writes)
+        try:
+            self._world = Worker(fds=(*fds, self.console.fd))
+        except WorkerError as error:
+            self._close_files()
+            raise LabError(str(error)) from error
+        try:
+            command = _command(image, wire, "batching" if batching else "plain")
+            self._world.call_within(
+                START_TIMEOUT, inside.boot, command, agent, fds, self.console.fd, cpu
+            )
+            wire.hand_over()
+            wire.wait_for_guest(BOOT_TIMEOUT)
+        except (WorkerError, Lost, Late) as error:
+            why = str(error) if isinstance(error, WorkerError) else self.console.last_lines()
+            self.close()
+            raise LabError(f"{name} does not boot: {why}") from error
+        self.console.news()
+
+    def exchange(self, request: bytes, timeout: float) -> bytes:
+        """See `Wire.exchange`."""
+        return self._wire.exchange(request, timeout)
+
+    def close(self) -> None:
+        """Kill it; nothing is left when this returns."""
+        self._world.kill()
+        self._close_files()
+
+    def _close_files(self) -> None:
+        self._wire.close()
+        self.console.close()
+
+
+def _command(image: str, wire: Wire, calls: str) -> list[str]:
+    return [
+        image, f"mem={_MEMORY}", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
+        "uml_dir={scratch}/", "umid=guest", f"ubd0=/proc/self/fd/{wire.channel}",
+        f"ssl0=fd:{wire.reads},fd:{wire.writes}", "con=null", "con0=null,fd:1", "loglevel=5",
+        "init={scratch}/agent", "DEVICE=/dev/ubda", "LINE=/dev/ttyS0", f"CALLS={calls}",
+    ]  # fmt: skip
+
+
+def processor(number: int) -> int | None:
+    """The processor for the guest of the worker with that number; None where there is no choice."""
+    usable = sorted(os.sched_getaffinity(0))
+    return usable[-1 - number % len(usable)] if len(usable) > 1 else None
