@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+from dirmeta import labs
 from dirmeta.judge.opening import Wanted
 
 
@@ -29,7 +30,7 @@ class Option:
 
 OPTIONS: Final = (
     Option("--subject", "subject", "what unpacks: reference, cmd:PROGRAM, or NAME[,option=value]", "SPEC"),
-    Option("--kernel", "kernel", "where it is mounted: host", "SPEC"),
+    Option("--kernel", "kernel", f"where it is mounted: {labs.spellings()}", "SPEC"),
     Option("--rules", "rules", "judge the rules that match, e.g. 'MERGE-*,UNPACK-MARK'", "GLOB[,GLOB]"),
     Option(
         "--profile",

@@ -52,8 +52,10 @@ class Wanted:
             raise UsageError(f"no profile is called {self.profile!r}; there are {', '.join(FACTOR)}")
         if self.expect and self.expect not in ("topmost", "delegate"):
             raise UsageError(f"--expect {self.expect}: mounts are judged as topmost or delegate")
-        if self.kernel and self.kernel not in labs.LABS:
-            raise UsageError(f"no kernel is called {self.kernel!r}; there is {', '.join(labs.LABS)}")
+        try:
+            labs.check(self.kernel or "host")
+        except labs.UnknownLab as error:
+            raise UsageError(f"--kernel: {error}") from None
         if self.umask and not re.fullmatch("0*[0-7]{1,3}", self.umask):
             raise UsageError(f"--umask {self.umask}: an octal umask like 022 is wanted")
         for name in ("examples", "seconds", "timeout"):
@@ -105,9 +107,10 @@ def open_subject(wanted: Wanted) -> Subject:
 def open_bench(wanted: Wanted, subject: Subject) -> Bench:
     """A bench with a running lab; LabError where it can not be had. Garbage is collected seldom then."""
     collect_seldom()
-    lab = labs.lab(
-        wanted.kernel or "host", subject, backing=wanted.backing or None, directory=wanted.scratch or None
-    )
+    try:
+        lab = labs.lab(wanted.kernel or "host", labs.Wanted(subject, wanted.backing, wanted.scratch))
+    except labs.UnknownLab as error:
+        raise UsageError(str(error)) from None
     try:
         return _bench(wanted, subject, lab)
     except BaseException:

@@ -55,6 +55,7 @@ def mount_image(image: str, at: str) -> None:
         file.truncate(_SIZE)
     _format(image)
     device = _attach(image)
+    device.only_read()
     try:
         syscalls.mount(f"/dev/loop{device.number}", at, "ext4", 0, "user_xattr,acl")
     finally:
@@ -78,6 +79,11 @@ class _Device:
     def __init__(self, number: int) -> None:
         self.number = number
         self.fd = os.open(f"/dev/loop{number}", os.O_RDWR)
+
+    def only_read(self) -> None:
+        """Hold it in a way that lets it be mounted where CONFIG_BLK_DEV_WRITE_MOUNTED is not set."""
+        writing, self.fd = self.fd, os.open(f"/dev/loop{self.number}", os.O_RDONLY)
+        os.close(writing)
 
 
 def _attach(image: str) -> _Device:

@@ -42,9 +42,7 @@ def _compile(sources: list[Path], program: Path) -> None:
         os.chmod(aside, 0o755)
         os.rename(aside, program)
     except FileNotFoundError as error:
-        raise LabError(
-            "a guest needs a C compiler for its agent: apt-get install gcc libc6-dev"
-        ) from error
+        raise LabError("a guest needs a C compiler for its agent: apt-get install gcc libc6-dev") from error
     finally:
         Path(aside).unlink(missing_ok=True)
 

@@ -67,5 +67,7 @@ def trouble(text: str) -> tuple[str, str]:
 def excerpt(text: str) -> tuple[str, ...]:
     """The lines from the first that tells of trouble on, as many as a report has room for."""
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
-    first = next((number for number, line in enumerate(lines) if trouble(line)[0]), max(0, len(lines) - _TAIL))
+    first = next(
+        (number for number, line in enumerate(lines) if trouble(line)[0]), max(0, len(lines) - _TAIL)
+    )
     return tuple(lines[first : first + _TAIL])

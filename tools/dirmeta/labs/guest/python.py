@@ -40,9 +40,7 @@ class GuestPython:
         machine.exchange(start, _START_TIMEOUT)
         self._ask((sys.path, ()), _START_TIMEOUT)
 
-    def call(
-        self, timeout: float, function: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs
-    ) -> _T:
+    def call(self, timeout: float, function: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """`function` called inside. `timeout` in seconds. Raises LabError, and what the machine raises."""
         answer: _T = self._ask((function, args, kwargs), timeout)  # type: ignore[assignment]
         return answer

@@ -42,9 +42,7 @@ class Uml:
             raise LabError(str(error)) from error
         try:
             command = _command(image, wire, "batching" if batching else "plain")
-            self._world.call_within(
-                START_TIMEOUT, inside.boot, command, agent, fds, self.console.fd, cpu
-            )
+            self._world.call_within(START_TIMEOUT, inside.boot, command, agent, fds, self.console.fd, cpu)
             wire.hand_over()
             wire.wait_for_guest(BOOT_TIMEOUT)
         except (WorkerError, Lost, Late) as error:

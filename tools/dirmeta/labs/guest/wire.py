@@ -49,7 +49,7 @@ class Wire:
         self._hear(time.monotonic() + timeout)
 
     def exchange(self, request: bytes, timeout: float) -> bytes:
-        """The answer to a request. `timeout` in seconds. Raises Lost, Late, and ValueError if it is too long."""
+        """The answer to a request; `timeout` in seconds. Raises Lost, Late; ValueError if it is too long."""
         if len(request) > _HALF:
             raise ValueError(f"a request of {len(request)} bytes is too long for a guest")
         os.pwrite(self.channel, request, 0)
