@@ -33,7 +33,8 @@ def _takes_step(step: Step) -> bool:
 def request(jobs: Sequence[Job]) -> bytes:
     """What the agent is sent for some jobs."""
     whole = [[_pack(_STEPS[type(step)](step)) for step in job.steps] for job in jobs]
-    return _pack("jobs") + _pack(whole)
+    message: bytes = _pack("jobs") + _pack(whole)
+    return message
 
 
 def answers(jobs: Sequence[Job], answer: bytes) -> list[list[Result] | int]:
