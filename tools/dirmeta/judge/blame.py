@@ -6,7 +6,7 @@ from dirmeta.model import flat
 from dirmeta.model.semantics import SEMANTICS, VARIANTS
 from dirmeta.model.tree import Tree
 from dirmeta.rules.catalogue import catalogue
-from dirmeta.rules.findings import Finding
+from dirmeta.rules.findings import MISBEHAVIOUR, Finding
 from dirmeta.rules.merging import Merging, merging_of
 from dirmeta.rules.registry import Trial
 from dirmeta.rules.seen import StackSeen
@@ -14,7 +14,9 @@ from dirmeta.rules.unpack import unpackings
 
 
 def blame(trial: Trial, finding: Finding, subject: str) -> str:
-    """``subject``, ``mount`` or ``rule``, and why."""
+    """The unpacker, the mount or the kernel, and why."""
+    if finding.where == MISBEHAVIOUR:
+        return "kernel: it misbehaved while this case was laid out, mounted or looked at"
     rule = catalogue()[finding.rule]
     contested = ""
     if rule.status == "C":

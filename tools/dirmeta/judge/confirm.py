@@ -15,7 +15,8 @@ from dirmeta.judge.results import Witness
 from dirmeta.judge.witnesses import store
 from dirmeta.model import codec, listing
 from dirmeta.model.stack import Case
-from dirmeta.rules.findings import KERNEL_LOG, Finding
+from dirmeta.labs.base import Misbehaviour
+from dirmeta.rules.findings import KERNEL_LOG, MISBEHAVIOUR, Finding
 from dirmeta.rules.registry import Check, Trial
 
 REDUCTION_SECONDS: Final = 60.0
@@ -42,19 +43,30 @@ def witness(check: Check, family: Family, suspects: Sequence[Suspect], bench: Be
         if finding is not None:
             reduced = reduce(case, _still_fails(check, family, bench, finding))
             trial, again = look(check, family, reduced, bench)
-            return describe(check, trial, again or finding, bench)
+            return describe(again or finding, trial, bench)
     if all(suspect.finding.where == KERNEL_LOG for suspect in suspects):
         return None
     trial, _ = look(check, family, packed, bench)
+    if suspects[0].finding.where == MISBEHAVIOUR:
+        return describe(suspects[0].finding, trial, bench)
     once = Finding(check.rule, "the case", "what it showed later", "a deviation, seen once and not again")
-    return describe(check, trial, once, bench)
+    return describe(once, trial, bench)
 
 
 def look(check: Check, family: Family, case: Case, bench: Bench) -> tuple[Trial, Finding | None]:
     """One case by itself: what was seen, and the first thing that breaks the rule."""
     assert check.judge is not None
-    trial = Trial(case, observe(family.does, case, bench.conditions, bench.lab), bench.terms)
+    try:
+        trial = Trial(case, observe(family.does, case, bench.conditions, bench.lab), bench.terms)
+    except Misbehaviour as trouble:
+        return Trial(case, None, bench.terms), misbehaved(check.rule, trouble)
     return trial, next(check.judge(trial), None)
+
+
+def misbehaved(rule: str, trouble: Misbehaviour) -> Finding:
+    """A kernel's misbehaviour as a broken rule."""
+    saw = f"{trouble.kind}: {trouble.line}"
+    return Finding(rule, MISBEHAVIOUR, "a kernel that goes on", saw, log=trouble.excerpt)
 
 
 def _still_fails(check: Check, family: Family, bench: Bench, first: Finding) -> Callable[[Case], bool]:
@@ -75,7 +87,7 @@ def _sort(finding: Finding) -> str:
     return finding.where if finding.where.startswith("the ") else "a path"
 
 
-def describe(check: Check, trial: Trial, finding: Finding, bench: Bench) -> Witness:
+def describe(finding: Finding, trial: Trial, bench: Bench) -> Witness:
     """A finding told in the order a person asks, and stored for `dirmeta replay`."""
     case = trial.case
     number = store(case)
@@ -86,7 +98,7 @@ def describe(check: Check, trial: Trial, finding: Finding, bench: Bench) -> Witn
     )
     return Witness(
         id=number,
-        rule=check.rule,
+        rule=finding.rule,
         case=codec.to_json(case),
         listing=listing.render(case),
         where=where or ".",
@@ -94,4 +106,5 @@ def describe(check: Check, trial: Trial, finding: Finding, bench: Bench) -> Witn
         saw=finding.saw + who_has_it_so(trial, finding),
         blame=blame(trial, finding, bench.subject),
         again=bench.again.format(id=number),
+        log=finding.log,
     )

@@ -7,16 +7,17 @@ from dataclasses import replace
 
 from dirmeta.generate.features import features
 from dirmeta.judge.bench import Bench
-from dirmeta.judge.confirm import describe
+from dirmeta.judge.confirm import describe, misbehaved
 from dirmeta.judge.experiments import observe
 from dirmeta.judge.families import families
 from dirmeta.judge.family import Family
 from dirmeta.judge.results import RuleResult, together
-from dirmeta.labs.base import LabError
+from dirmeta.labs.base import LabError, Misbehaviour
 from dirmeta.model import overlayfs
 from dirmeta.model.limits import Limits
 from dirmeta.model.stack import Case
 from dirmeta.rules.catalogue import catalogue
+from dirmeta.rules.findings import Finding
 from dirmeta.rules.registry import Trial
 
 
@@ -73,8 +74,11 @@ def _judge(family: Family, case: Case, rules: Collection[str], bench: Bench) -> 
     results = [RuleResult(rule, "n/a", why) for rule in asked if (why := bench.lacks(catalogue()[rule]))]
     left = [rule for rule in asked if not bench.lacks(catalogue()[rule])]
     if left:
-        trial = Trial(case, observe(family.does, case, bench.conditions, bench.lab), bench.terms)
-        results += [_result(rule, family, trial, bench) for rule in left]
+        try:
+            seen = observe(family.does, case, bench.conditions, bench.lab)
+        except Misbehaviour as trouble:
+            return [*results, _broken(misbehaved(left[0], trouble), Trial(case, None, bench.terms), bench)]
+        results += [_result(rule, family, Trial(case, seen, bench.terms), bench) for rule in left]
     return results
 
 
@@ -93,5 +97,9 @@ def _result(rule: str, family: Family, trial: Trial, bench: Bench) -> RuleResult
     finding = next(check.judge(trial), None)
     if finding is None:
         return RuleResult(rule, "pass", "", 1)
-    shown = describe(check, trial, finding, bench)
-    return RuleResult(rule, bench.missed(rule), shown.saw, 1, (shown,))
+    return _broken(finding, trial, bench)
+
+
+def _broken(finding: Finding, trial: Trial, bench: Bench) -> RuleResult:
+    shown = describe(finding, trial, bench)
+    return RuleResult(finding.rule, bench.missed(finding.rule), shown.saw, 1, (shown,))

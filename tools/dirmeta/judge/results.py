@@ -25,7 +25,8 @@ class Witness:
     id       short name, for `dirmeta replay`
     case     in JSON form (model/codec.py)
     listing  the same as people read it
-    where, want, saw, blame: lines of the failure, as STYLE shows them
+    where, want, saw, blame: lines of the failure, as people read them
+    log      what the kernel had to say, where it misbehaved
     """
 
     id: str
@@ -37,6 +38,7 @@ class Witness:
     saw: str
     blame: str
     again: str
+    log: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class RuleResult:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> RuleResult:
-        witnesses = tuple(Witness(**witness) for witness in data["witnesses"])
+        witnesses = tuple(Witness(**{**each, "log": tuple(each["log"])}) for each in data["witnesses"])
         needs = {feature: (met, share) for feature, (met, share) in data["needs"].items()}
         return cls(**{**data, "witnesses": witnesses, "needs": needs})
 

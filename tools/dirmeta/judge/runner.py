@@ -10,14 +10,14 @@ from typing import Any, Final
 
 from dirmeta.generate.packing import joined, packable
 from dirmeta.judge.bench import Bench
-from dirmeta.judge.confirm import Suspect, witness
+from dirmeta.judge.confirm import Suspect, misbehaved, witness
 from dirmeta.judge.coverage import Coverage
 from dirmeta.judge.draw import Batch, Enough, Scope, feed
 from dirmeta.judge.experiments import has_broken_down, has_given_up, has_hung, observe
 from dirmeta.judge.family import Family, seed_of
 from dirmeta.judge.packs import split
 from dirmeta.judge.results import RuleResult, unmet
-from dirmeta.labs.base import LabError
+from dirmeta.labs.base import LabError, Misbehaviour
 from dirmeta.model.limits import Limits
 from dirmeta.model.stack import Case, Setup
 from dirmeta.rules.findings import KERNEL_LOG
@@ -26,7 +26,7 @@ from dirmeta.rules.registry import Check, Trial
 SUSPECTS = 2 * 16
 """Cases of a rule kept to be looked at again: a failing pack makes suspects of all its cases."""
 HANGS: Final = 3
-"""Cases on which a subject hangs before no more are drawn: each can cost its whole timeout."""
+"""Cases on which a subject hangs or a kernel misbehaves before no more are drawn: each can cost a timeout."""
 
 
 def run_shard(
@@ -60,6 +60,7 @@ class Shard:
         self.wanted = sys.maxsize
         self.cases = 0
         self.hung = 0
+        self.troubles = 0
         self.suspects: dict[str, list[Suspect]] = {}
         self.watched: dict[str, Counter[str]] = {}
 
@@ -110,7 +111,11 @@ class Shard:
     def _judge_together(self, together: Sequence[Case]) -> None:
         """Judge cases that share an experiment; one by one only where the pack is not in order."""
         packed = joined(together)
-        seen = self._observe(packed)
+        try:
+            seen = self._observe(packed)
+        except Misbehaviour as trouble:
+            self._search(together, packed, trouble)
+            return
         if has_given_up(seen):
             # What one case has done to the pack hides the others.
             for case in together:
@@ -124,9 +129,35 @@ class Shard:
             for case, each in zip(together, seens, strict=True):
                 self._judge(Trial(case, each, self.bench.terms), packed)
 
+    def _search(self, together: Sequence[Case], packed: Case, trouble: Misbehaviour) -> None:
+        """Find the case of a pack that the kernel misbehaves on, by halves; judge the others."""
+        before = self.troubles
+        middle = len(together) // 2
+        for half in (together[:middle], together[middle:]):
+            if len(half) > 1:
+                self._judge_together(half)
+            else:
+                self._judge_alone(half[0], packed)
+        if self.troubles == before:
+            self._blame_kernel(packed, packed, trouble)
+
+    def _blame_kernel(self, case: Case, packed: Case, trouble: Misbehaviour) -> None:
+        """The kernel broke the rule that was under test: the first of those that are judged together."""
+        self.troubles += 1
+        check = self.checks[0]
+        finding = misbehaved(check.rule, trouble)
+        self.suspects.setdefault(check.rule, []).append(Suspect(case, packed, finding))
+        if self.troubles >= HANGS:
+            raise Enough
+
     def _judge_alone(self, case: Case, packed: Case) -> None:
         """Judge a case by itself. Where the subject crashed or hung, it verifies nothing."""
-        seen = self._observe(case)
+        try:
+            seen = self._observe(case)
+        except Misbehaviour as trouble:
+            self.cases += 1
+            self._blame_kernel(case, packed, trouble)
+            return
         self.cases += 1
         if not has_broken_down(seen):
             self.coverage.add(case, refused=has_given_up(seen))

@@ -24,6 +24,7 @@ def _witness(witness: Witness) -> str:
         f"at    {witness.where}",
         f"want  {witness.want}",
         f"saw   {witness.saw}",
+        *(f"log   {line}" for line in witness.log),
         f"blame {witness.blame}",
         f"again {witness.again}    (--keep DIR leaves tars, diff directories and the mount command)",
     ]

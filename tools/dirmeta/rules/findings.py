@@ -12,6 +12,7 @@ What = Literal[
     "missing", "extra", "kind", "mode", "uid", "gid", "mtime", "xattr", "content", "target", "device", "link"
 ]  # fmt: skip
 KERNEL_LOG: Final = "the kernel log"
+MISBEHAVIOUR: Final = "the kernel"
 """What a finding is about where it is not about a path."""
 METADATA: Final = ("mode", "uid", "gid", "mtime")
 _FIELDS: Final[tuple[What, ...]] = ("mode", "uid", "gid", "mtime", "content", "target", "device", "link")
@@ -46,6 +47,8 @@ class Finding(NamedTuple):
     layer: int = 0
     node: Node | None = None
     """What was seen there, so that the report can tell which semantics would have it so."""
+    log: tuple[str, ...] = ()
+    """What the kernel had to say, where it misbehaved."""
 
 
 def differences(
