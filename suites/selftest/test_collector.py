@@ -1,10 +1,12 @@
 """Nothing that was to be judged gets lost between processes."""
 
 import io
+from collections.abc import Callable
 
 import pytest
 
 from dirmeta.cli.collector import Collector
+from dirmeta.judge.results import RuleResult
 from dirmeta.reports.progress import Progress
 
 
@@ -22,14 +24,18 @@ def report(name: str, outcome: str, text: str = "") -> pytest.TestReport:
 NAME = "merge/test_x.py::family::MERGE-INO[1]@merge/test_x::family[1]"
 
 
-def collector() -> Collector:
-    started = Collector(Progress(io.StringIO()))
-    started.pytest_xdist_node_collection_finished(None, [NAME])
+SECOND = "merge/test_x.py::family::MERGE-INO[2]@merge/test_x::family[2]"
+
+
+def collector(*names: str, settled: Callable[[RuleResult], None] = lambda result: None) -> Collector:
+    """Waits for items of MERGE-INO, and was asked for a rule that has none as well."""
+    started = Collector(Progress(io.StringIO()), ["UNPACK-CHUNKED", "MERGE-INO"], settled)
+    started.pytest_xdist_node_collection_finished(None, list(names))
     return started
 
 
 def test_a_worker_that_crashes_makes_an_error_of_its_item() -> None:
-    seen = collector()
+    seen = collector(NAME)
     seen.pytest_runtest_logreport(report(NAME, "failed", f"worker 'gw1' crashed while running '{NAME}'"))
     [result] = seen.results["MERGE-INO"]
     assert result.verdict == "error"
@@ -37,8 +43,29 @@ def test_a_worker_that_crashes_makes_an_error_of_its_item() -> None:
 
 
 def test_an_item_that_never_reports_is_an_error() -> None:
-    seen = collector()
+    seen = collector(NAME)
     seen.give_up_waiting()
     assert [(result.verdict, result.reason) for result in seen.results["MERGE-INO"]] == [
         ("error", "its worker process was lost")
     ]
+
+
+def test_a_rule_is_settled_when_nothing_of_it_is_awaited() -> None:
+    settled: list[RuleResult] = []
+    seen = collector(NAME, SECOND, settled=settled.append)
+    assert settled == []
+    seen.pytest_runtest_logreport(report(NAME, "failed", "lost"))
+    assert [result.rule for result in settled] == ["UNPACK-CHUNKED"]
+    seen.pytest_runtest_logreport(report(SECOND, "failed", "lost"))
+    assert [(result.rule, result.verdict) for result in settled] == [
+        ("UNPACK-CHUNKED", "unverified"),
+        ("MERGE-INO", "error"),
+    ]
+
+
+def test_a_rule_is_settled_once() -> None:
+    settled: list[RuleResult] = []
+    seen = collector(NAME, settled=settled.append)
+    seen.pytest_runtest_logreport(report(NAME, "failed", "lost"))
+    seen.give_up_waiting()
+    assert [result.rule for result in settled] == ["UNPACK-CHUNKED", "MERGE-INO"]

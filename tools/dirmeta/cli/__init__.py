@@ -7,7 +7,9 @@ import click
 from dirmeta import __version__
 from dirmeta.cli.bench import bench
 from dirmeta.cli.completion import completion
+from dirmeta.cli.diff_kernels import diff_kernels
 from dirmeta.cli.errors import one_line_errors
+from dirmeta.cli.kernel import kernel
 from dirmeta.cli.replay import replay
 from dirmeta.cli.rules import rules
 from dirmeta.cli.run import run
@@ -24,13 +26,15 @@ def commands() -> None:
     dirmeta run --subject cmd:./my-unpack       an unpacker of your own
     dirmeta rules show MERGE-SOURCE             what a rule says
     dirmeta replay 3f2a91                       one case again
+    dirmeta kernel build 6.12+dirmeta           a kernel with the feature
+    dirmeta diff-kernels host uml:6.12          what two kernels have between them
 
     Exit status: 0 all pass, 1 a rule fails, 2 wrong usage, 3 the harness or the subject can not work,
     4 something is unverified.
     """
 
 
-for command in (run, rules, replay, unpack, bench, completion):
+for command in (run, rules, replay, unpack, kernel, diff_kernels, bench, completion):
     commands.add_command(command)
 
 

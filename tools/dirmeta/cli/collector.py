@@ -7,7 +7,7 @@ import os
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any
 
@@ -23,16 +23,27 @@ from dirmeta.plugin import about_of, result_of
 from dirmeta.reports.progress import Progress
 from dirmeta.rules.catalogue import catalogue
 
+Settled = Callable[[RuleResult, Mapping[str, str]], None]
+"""Told a rule's result once it is final, and what the run is about."""
 
-def judge(asked: Wanted, values: dict[str, Any], workers: str) -> Report:
-    """Run the rules asked for on some workers; one result a rule."""
+
+def unheard(result: RuleResult, about: Mapping[str, str]) -> None:
+    """For who waits for the report."""
+
+
+def judge(asked: Wanted, values: dict[str, Any], workers: str, settled: Settled = unheard) -> Report:
+    """Run the rules asked for on some workers; one result a rule, each told as soon as it is settled."""
     began = time.monotonic()
     profile: str = asked.profile
     if asked.profile == "full" and asked.seed is None:
         values = {**values, "seed": secrets.randbelow(1 << 31)}
     if values.get("seed") is not None:
         profile += f"; --draw {values['seed']} repeats these cases"
-    collector = Collector(Progress())
+
+    def about() -> dict[str, str]:
+        return {"dirmeta": __version__, **collector.about, "profile": profile}
+
+    collector = Collector(Progress(), asked.selected(), lambda result: settled(result, about()))
     suites = locations.suites()
     words = [str(suites / name) for name in RULE_SUITES]
     words += ["-p", "dirmeta.plugin", "-p", "xdist.plugin", "-p", "no:cacheprovider", "-q"]
@@ -51,8 +62,7 @@ def judge(asked: Wanted, values: dict[str, Any], workers: str) -> Report:
         raise LabError(f"pytest ended with {status} and no result: {_last_line(output.getvalue())}")
     collector.give_up_waiting()
     results = [_result(rule, collector.results.get(rule, [])) for rule in asked.selected()]
-    about = {"dirmeta": __version__, **collector.about, "profile": profile}
-    return Report(about, tuple(results), time.monotonic() - began)
+    return Report(about(), tuple(results), time.monotonic() - began)
 
 
 @contextmanager
@@ -71,8 +81,12 @@ def _alone() -> Iterator[None]:
 class Collector:
     """A pytest plugin that gathers results from reports, xdist's included."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(
+        self, progress: Progress, rules: Iterable[str], settled: Callable[[RuleResult], None]
+    ) -> None:
         self.progress = progress
+        self.unsettled = list(rules)
+        self.settled = settled
         self.results: dict[str, list[RuleResult]] = defaultdict(list)
         self.about: dict[str, str] = {}
         self.total = 0
@@ -98,11 +112,21 @@ class Collector:
             self.results[result.rule].append(result)
             self.about |= about_of(report)
             self.progress.tell(self.total - len(self.awaited), self.total, result.rule, result.verdict)
+            self._settle()
 
     def give_up_waiting(self) -> None:
         """What was collected and never reported is an error: its worker process was lost."""
         for name in self.awaited:
             self.results[_rule(name)].append(RuleResult(_rule(name), "error", "its worker process was lost"))
+        self.awaited.clear()
+        self._settle()
+
+    def _settle(self) -> None:
+        """Tell the rules that nothing is awaited for any more."""
+        awaited = {_rule(name) for name in self.awaited}
+        for rule in [rule for rule in self.unsettled if rule not in awaited]:
+            self.unsettled.remove(rule)
+            self.settled(_result(rule, self.results.get(rule, [])))
 
 
 def _rule(name: str) -> str:

@@ -11,7 +11,8 @@ from typing import NoReturn
 import click
 
 from dirmeta.judge.opening import UsageError
-from dirmeta.labs.base import LabError
+from dirmeta.kernels.errors import KernelError, KernelUsageError
+from dirmeta.labs.base import LabError, Misbehaviour
 from dirmeta.model.codec import CaseError
 from dirmeta.model.listing import ListingError
 from dirmeta.streams.errors import DecodeError, EncodeError, LoadError
@@ -39,9 +40,17 @@ def one_line_errors() -> Iterator[None]:
         fail(f"{error.format_message()} See `{where} --help`.", USAGE)
     except click.ClickException as error:
         fail(error.format_message(), USAGE)
-    except (UsageError, CaseError, ListingError, EncodeError, DecodeError, LoadError) as error:
+    except (
+        UsageError,
+        CaseError,
+        ListingError,
+        EncodeError,
+        DecodeError,
+        LoadError,
+        KernelUsageError,
+    ) as error:
         fail(str(error), USAGE)
-    except (SubjectError, LabError) as error:
+    except (SubjectError, LabError, KernelError, Misbehaviour) as error:
         fail(str(error), ERROR)
     except (KeyboardInterrupt, click.Abort):
         fail("interrupted; nothing was left behind", 130)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import click
 
-from dirmeta.cli.collector import judge
+from dirmeta.cli.collector import judge, unheard
 from dirmeta.cli.errors import ERROR, fail
 from dirmeta.cli.shared import run_options
 from dirmeta.judge.opening import open_subject
@@ -17,6 +18,7 @@ from dirmeta.judge.results import common_error, exit_status
 from dirmeta.options import wanted
 from dirmeta.reports.json import report_json
 from dirmeta.reports.junit import report_junit
+from dirmeta.reports.ktap import Ktap
 from dirmeta.reports.terminal import report_text
 
 
@@ -37,9 +39,12 @@ from dirmeta.reports.terminal import report_text
     help="also write it as JUnit XML",
 )
 @click.option(
+    "--ktap", is_flag=True, help="write KTAP to stdout as rules are settled, and the report to stderr"
+)
+@click.option(
     "-n", "workers", metavar="N", default="auto", show_default=True, help="worker processes; 0 for none"
 )
-def run(json_file: str | None, junit_file: str | None, workers: str, **values: Any) -> None:
+def run(json_file: str | None, junit_file: str | None, ktap: bool, workers: str, **values: Any) -> None:
     """Judge a subject (what unpacks) and a kernel (what mounts) by the rules.
 
     Without options: the reference unpacker and this machine's own kernel, by every rule that has a check.
@@ -52,10 +57,12 @@ def run(json_file: str | None, junit_file: str | None, workers: str, **values: A
             raise click.UsageError(f"{file}: its directory can not be written.")
     if workers != "auto" and not workers.isdigit():
         raise click.UsageError(f"-n {workers}: a number or auto is wanted.")
-    report = judge(asked, values, workers)
+    terminal = sys.stderr if ktap else sys.stdout
+    with Ktap(asked.selected(), sys.stdout) if ktap else nullcontext() as protocol:
+        report = judge(asked, values, workers, protocol.tell if protocol else unheard)
     if reason := common_error(report.results):
         fail(f"{reason}; nothing was judged", ERROR)
-    print(report_text(report), flush=True)
+    print(report_text(report), file=terminal, flush=True)
     if json_file:
         write(json_file, report_json(report))
     if junit_file:
