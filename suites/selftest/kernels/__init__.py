@@ -1,0 +1,1 @@
+"""Kernels from source, tried without a network and without a compiler."""
