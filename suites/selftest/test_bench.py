@@ -10,7 +10,8 @@ from click.testing import CliRunner
 
 from dirmeta.cli.bench import bench
 from dirmeta.judge import benchmarks, processes
-from dirmeta.judge.benchmarks import NAMES, Benchmarks, Figure
+from dirmeta.judge.benchmarks import NAMES, Benchmarks
+from dirmeta.judge.figures import MERGE, Figure
 from dirmeta.labs import bare
 from dirmeta.model.tree import WHITEOUT, Node, Tree
 from dirmeta.observe import transport
@@ -99,7 +100,7 @@ def test_only_names_that_exist_can_be_measured() -> None:
 
 def test_a_round_measures_both_on_the_same_cases(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benchmarks, "_ROUNDS", 1)
-    [first] = benchmarks.rounds(benchmarks.MERGE, 0.01)
+    [first] = benchmarks.rounds(MERGE, 0.01)
     assert first.cases > 100
     assert first.times_floor > 1
     assert 0 < first.floor.clock < first.clock

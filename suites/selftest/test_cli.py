@@ -79,6 +79,12 @@ def program(path: Path, text: str) -> str:
         (("replay", "abcdef123456"), 2, "no case abcdef123456 is stored"),
         (("replay", "layer 1 a b c"), 2, "line 1"),
         (("unpack", "/nonexistent.tar", "."), 2, "No such file"),
+        (("diff-kernels", "host"), 2, "Missing argument 'B'"),
+        (("diff-kernels", "host", "nope"), 2, "no kernel is called 'nope'; there is host"),
+        (("diff-kernels", "host", "uml:/nonexistent"), 2, "is no program"),
+        (("diff-kernels", "host", "host", "--json", "/nonexistent/r"), 2, "its directory can not be written"),
+        (("diff-kernels", "host", "host", "--case", "nope"), 2, "no such file, id of a stored case"),
+        (("diff-kernels", "host", "host", "--rules", "MERGE-*"), 2, "No such option"),
     ],
 )
 def test_wrong_input_is_one_line(dirmeta: Run, words: Sequence[str], status: int, says: str) -> None:
@@ -191,6 +197,21 @@ def test_help_names_every_command(dirmeta: Run) -> None:
     assert all(command in out for command in ("run", "rules", "replay", "unpack", "bench", "completion"))
     assert dirmeta("completion", "bash")[1].startswith("_dirmeta_completion")
     assert dirmeta("--version")[1].startswith("dirmeta, version ")
+
+
+def test_a_kernel_beside_itself_is_exit_0(dirmeta: Run, tmp_path: Path) -> None:
+    ended, out, _ = dirmeta("diff-kernels", "host", "host", "--examples", "16", "--json", "r.json")
+    assert ended == 0
+    assert "no difference that is not explained" in out
+    rules = json.loads((tmp_path / "r.json").read_text())["rules"]
+    assert [each["rule"] for each in rules] == ["COMPAT-UNMARKED", "COMPAT-MOVE"]
+    assert [each["alike"] >= 16 for each in rules] == [True, True]
+
+
+def test_kernels_are_compared_on_one_case(dirmeta: Run) -> None:
+    ended, out, _ = dirmeta("diff-kernels", "host", "host", "--case", "layer 1  a/ 1777\nlayer 2  a/f")
+    assert ended == 0
+    assert "     1  1 alike, 0 differ" in out
 
 
 def test_ctrl_c_is_one_line_and_leaves_no_process(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import pytest
 
 from dirmeta.labs import LabError, directory, probe
 from dirmeta.labs.directory import Claim, ScratchError, require_xattrs
+from dirmeta.labs.disks import DISKS
 from dirmeta.labs.host import HostLab
 from dirmeta.model.tree import Node
 from dirmeta.observe.steps import Failure, Job, Layout, Operate, Unpack, Unpacked, UnpackTogether, Walk
@@ -255,15 +256,17 @@ def backings() -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-@pytest.mark.parametrize("scratch", [False, True])
+@pytest.mark.parametrize("kind", ["tmpfs", *DISKS, "directory"])
 def test_nothing_is_left_of_a_run_that_is_ended(
-    subjects: Any, tmp_path: Path, number: signal.Signals, scratch: bool
+    subjects: Any, tmp_path: Path, number: signal.Signals, kind: str
 ) -> None:
+    if kind not in (*backings(), "directory"):
+        pytest.skip(f"{kind} can not be had here")
     before = Path("/proc/self/mountinfo").read_text("utf-8")
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     (tmp_path / "scratch").mkdir()
-    where = ("directory", str(tmp_path / "scratch")) if scratch else (backings()[-1], "")
+    where = (kind, str(tmp_path / "scratch") if kind == "directory" else "")
     run = subprocess.Popen(
         [sys.executable, "-c", RUN, str(fifo), *where],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
@@ -281,10 +284,10 @@ def test_nothing_is_left_of_a_run_that_is_ended(
         os.close(handle)
     assert len(handles) == len(("starter", "its waiting child", "pid 1 inside", "what the subject forked"))
     assert ended
-    assert devices or where[0] != "ext4"
+    assert devices or kind not in DISKS
     assert Path("/proc/self/mountinfo").read_text("utf-8") == before
     assert are_detached(devices)
-    if scratch:
+    if kind == "directory":
         HostLab(directory=where[1]).close()
         assert os.listdir(where[1]) == []
 

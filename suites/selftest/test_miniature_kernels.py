@@ -19,6 +19,7 @@ from dirmeta.rules.registry import Terms
 from dirmeta.rules.seen import Kept
 from dirmeta.subjects.reference import Reference
 
+from .miniatures.both import moves, unmarked
 from .miniatures.kernels import delegating
 from .miniatures.lying import Kernel, LyingLab
 from .miniatures.mounts import mount
@@ -36,7 +37,9 @@ NEEDS_HANDLES = {"HasNoHandle", "HandlesFollowTheSource"}
 def delegating_bench(kernel: type[Kernel] = Kernel) -> Bench:
     """The model of a kernel with the feature, as `kernel` tells of it."""
     claims = frozenset({"feature"})
-    conditions = Conditions(feature=True, delegate=True, log=True, backings=("tmpfs", "ext4"))
+    conditions = Conditions(
+        feature=True, delegate=True, log=True, backings=("tmpfs", "ext4"), frozen=("erofs", "squashfs")
+    )
     terms = Terms(delegate=True, claims=claims)
     return Bench(LyingLab(ModelLab(), kernel), terms, conditions, mounts=claims | {"two-backings"})
 
@@ -80,7 +83,8 @@ def assert_found(rule: str, bench: Bench, layers: int = 2) -> None:
 
 
 def test_every_rule_that_can_fail_is_failed_by_a_miniature() -> None:
-    broken = {each.breaks for each in (*mount.values(), *delegating.values(), *stock.values())}
+    kinds = (mount, delegating, stock, unmarked, moves)
+    broken = {each.breaks for kind in kinds for each in kind.values()}
     checked = {rule.id for rule in catalogue().values() if rule.checked and rule.status != "O"}
     assert broken == {id for id in checked if id.startswith(("MERGE-", "COMPAT-"))}
 

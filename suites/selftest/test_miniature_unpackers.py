@@ -22,7 +22,7 @@ from dirmeta.subjects import Subject, subject
 from dirmeta.subjects.reference import Reference
 
 from .miniatures import Miniature
-from .miniatures.shapes import escapes_xattrs, shape
+from .miniatures.shapes import drops_disguised_whiteouts, escapes_xattrs, shape
 from .miniatures.unpackers import Apart, process, unpacker
 
 UNPACK = {name: family for name, family in families().items() if family.unpacks}
@@ -133,6 +133,20 @@ def test_a_defect_is_not_blamed_on_other_rules(name: str, rule: str) -> None:
 def test_escaping_forged_xattrs_is_as_good_as_dropping_them() -> None:
     with bench_for(Reference(escapes_xattrs, "escapes_xattrs")) as bench:
         assert found("UNPACK-FORGED", bench).verdict == "pass"
+
+
+@pytest.mark.parametrize(
+    ("tested", "deed"),
+    [
+        (Reference(), "becomes a whiteout"),
+        (Reference(drops_disguised_whiteouts, "drops_disguised_whiteouts"), "is dropped"),
+    ],
+)
+def test_what_becomes_of_a_whiteout_in_disguise_is_told(tested: Reference, deed: str) -> None:
+    with bench_for(tested) as bench:
+        result = found("UNPACK-FORGED", bench)
+    assert result.verdict == "pass"
+    assert result.observed.startswith(f"a char 0:0 device {deed} (")
 
 
 def test_a_should_is_a_failure_where_that_is_asked_for() -> None:

@@ -1,6 +1,7 @@
 """What shards come to together, what a run's exit status says, and what reports show."""
 
 import json
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -62,6 +63,26 @@ def test_cases_add_up_and_witnesses_are_kept_once() -> None:
     both = together("MERGE-SOURCE", [FAILED, FAILED])
     assert both.cases == 32
     assert both.witnesses == (WITNESS,)
+
+
+def test_what_was_observed_is_told_beside_the_verdict() -> None:
+    seen = RuleResult("UNPACK-FORGED", "pass", cases=9, observed="a device is dropped (9 of 9)")
+    assert rule_line(together("UNPACK-FORGED", [seen, seen])).endswith("; a device is dropped (9 of 9)")
+
+
+def test_the_report_says_which_semantics_the_mounts_have() -> None:
+    topmost = RuleResult("MERGE-NAMES", "pass", models={"topmost": True, "delegate": False}, compared=1024)
+    report = Report({"kernel": "host"}, (topmost, RuleResult("MERGE-AGREE", "pass")))
+    assert "\nmounts    consistent with topmost (1,024 cases)\n" in report_text(report)
+    assert json.loads(report_json(report))["mounts"] == {"consistent": ["topmost"], "cases": 1024}
+    assert 'name="mounts" value="consistent with topmost (1,024 cases)"' in report_junit(report)
+    assert "mounts " not in report_text(Report({"kernel": "host"}, report.results[1:]))
+
+
+def test_a_witness_that_may_not_be_minimal_says_so() -> None:
+    coarse = replace(FAILED, witnesses=(replace(WITNESS, note="may not be minimal: why"),))
+    assert "note  may not be minimal: why" in failure_text(coarse).splitlines()
+    assert "note" not in failure_text(FAILED)
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,10 @@ OPTIONS: Final = (
     ),
     Option("--umask", "umask", "run subjects under this umask instead of several", "OCTAL"),
     Option(
-        "--backing", "backing", "file system of the layers: tmpfs or ext4 (a loop device, as root)", "NAME"
+        "--backing",
+        "backing",
+        "file system of the layers: tmpfs, or ext4, xfs, btrfs (on a loop device, as root)",
+        "NAME",
     ),
     Option(
         "--scratch", "scratch", "keep layers in this directory; its file system has to hold xattrs", "DIR"

@@ -6,6 +6,9 @@ import contextlib
 import fcntl
 import os
 import shutil
+import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -92,6 +95,7 @@ def test_a_patch_that_does_not_apply_leaves_all_as_it_was(worktree: Worktree) ->
         worktree.put([ONE, Patch("bad", changing(old="nothing"))])
     assert "FOUR" in text(worktree)
     assert fresh(worktree) == set()
+    assert not (worktree.directory / "patched").exists()
 
 
 @needs_patch
@@ -152,6 +156,27 @@ def test_who_builds_second_waits_and_says_so(worktree: Worktree) -> None:
         assert steps == ["waiting for another build of 6.12"]
     other.join(10)
     assert steps[1:] == ["mine"]
+
+
+def test_a_killed_build_is_waited_for_until_its_programs_have_ended(worktree: Worktree) -> None:
+    stubborn = ["sh", "-c", "trap '' TERM; echo $$; exec sleep 1000"]
+    code = (
+        "from dirmeta.kernels.process import run; from dirmeta.kernels.worktree import Worktree\n"
+        "from pathlib import Path\n"
+        f"with Worktree(Path({str(worktree.directory)!r})).locked(print): run({stubborn!r}, print)"
+    )
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen([sys.executable, "-uc", code], stdout=subprocess.PIPE, env=env) as builder:
+        assert builder.stdout is not None
+        program = int(builder.stdout.readline())
+        builder.kill()
+    with worktree.directory.with_name("6.12.lock").open("w") as file:
+        try:
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        finally:
+            os.kill(program, signal.SIGKILL)
+        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def test_a_lock_is_gone_with_who_held_it(worktree: Worktree) -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import errno
 
 from dirmeta.model.tree import Tree
-from dirmeta.observe.steps import Failure, Mount
+from dirmeta.observe.steps import Failure, Freeze, Mount, Operate, Outcome
 
 from . import Collection
-from .lying import Kernel, Rows, altered, is_directory, listing, row
+from .lying import Kernel, Rows, altered, is_directory, listing, renaming, row, without
 
 delegating = Collection()
 
@@ -76,6 +76,63 @@ class IgnoresMarksThatAreShown(Kernel):
         return seen if at == "inner" else self.view(at, delegate=False)
 
 
+@delegating(breaks="MERGE-NESTED")
+class IgnoresEscapedMarks(Kernel):
+    """Takes a mark that a nested overlay shows unescaped for no mark."""
+
+    def walked(self, at: str, seen: Tree) -> Tree:
+        if at == "inner":
+            self.laid[at] = seen
+        across = self.namespace(at) != self.namespace("inner")
+        return seen if at == "inner" or across else self.view(at, delegate=False)
+
+
+@delegating(breaks="MERGE-NESTED")
+class ShowsEscapedAsTheyAre(Kernel):
+    """Shows an escaped mark under the name that it has on disk."""
+
+    def walked(self, at: str, seen: Tree) -> Tree:
+        if at != "inner":
+            return seen
+        return renaming(seen, self.mark, self.mark.replace("overlay.", "overlay.overlay."))
+
+
+@delegating(breaks="MERGE-NAMESPACE")
+class RefusesTheOtherMark(Kernel):
+    """Lets nobody set the mark of the namespace that it does not read."""
+
+    def operated(self, step: Operate, said: Outcome) -> Outcome:
+        return Outcome(errno.EPERM) if step.call == "setxattr" else said
+
+
+@delegating(breaks="MERGE-NAMESPACE")
+class ForgetsTheOtherMark(Kernel):
+    """Lists the mark of the namespace that it does not read only until something is changed."""
+
+    def walked(self, at: str, seen: Tree) -> Tree:
+        return without(seen, self.other_mark) if self.changed and not self.again else seen
+
+
+@delegating(breaks="MERGE-NAMESPACE")
+class LeavesTheOtherMarkBehind(Kernel):
+    """Copies up all but marks, whatever their namespace."""
+
+    def on_disk(self, at: str, seen: Tree) -> Tree:
+        return without(seen, self.other_mark)
+
+
+@delegating(breaks="MERGE-NAMESPACE")
+class CopiedUpMarksAreDead(Kernel):
+    """Does not heed marks in what was the upper of a mount that does not read them."""
+
+    def on_disk(self, at: str, seen: Tree) -> Tree:
+        self.laid[at] = seen
+        return seen
+
+    def walked(self, at: str, seen: Tree) -> Tree:
+        return self.view(at, delegate=False) if self.again else seen
+
+
 @delegating(breaks="MERGE-OPTIONS")
 class MetacopyIgnoresMarks(Kernel):
     """Ignores marks where metacopy is on."""
@@ -93,11 +150,65 @@ class VolatileTouchesTheMarked(Kernel):
 
 
 @delegating(breaks="MERGE-OPTIONS")
+class DataLayersAreSources(Kernel):
+    """Goes on into a data-only layer that was given apart."""
+
+    def walked(self, at: str, seen: Tree) -> Tree:
+        step = self.mounts[at]
+        if not step.data_only:
+            return seen
+        data = self.laid[step.lowers[-1]]
+        behind = {path: data[path] for path in self.marked & seen.keys() & data.keys()}
+        return altered(seen, behind, mtime=1)
+
+
+@delegating(breaks="MERGE-OPTIONS")
+class TellsMountersCredentialsApart(Kernel):
+    """Shows marked directories with another time to who looks with credentials of his own."""
+
+    def walked(self, at: str, seen: Tree) -> Tree:
+        own = self.option(at, "nooverride_creds") is not None
+        return altered(seen, self.marked, mtime=1) if own else seen
+
+
+@delegating(breaks="MERGE-OPTIONS")
 class AppendedLayersIgnoreMarks(Kernel):
     """Ignores marks in layers that are given one by one."""
 
     def walked(self, at: str, seen: Tree) -> Tree:
         return self.view(at, delegate=False) if self.mounts[at].append else seen
+
+
+@delegating(breaks="MERGE-OPTIONS")
+class IndexOnDisksIgnoresMarks(Kernel):
+    """Ignores marks where the index is on and the layers lie on a disk."""
+
+    def walked(self, at: str, seen: Tree) -> Tree:
+        both = self.option(at, "index") == "on" and self.job.backing != "tmpfs"
+        return self.view(at, delegate=False) if both else seen
+
+
+@delegating(breaks="MERGE-BACKING")
+class IgnoresMarksInImages(Kernel):
+    """Ignores marks in layers that are read from an image."""
+
+    def walked(self, at: str, seen: Tree) -> Tree:
+        images = {step.at for step in self.job.steps if isinstance(step, Freeze)} & set(
+            self.mounts[at].lowers
+        )
+        if not images:
+            return seen
+        self.laid |= {name: without(self.laid[name], self.mark) for name in images}
+        return self.view(at, delegate=True)
+
+
+@delegating(breaks="MERGE-BACKING")
+class ImagesHideXattrs(Kernel):
+    """Shows no xattrs of marked directories where a layer is read from squashfs."""
+
+    def walked(self, at: str, seen: Tree) -> Tree:
+        squashed = any(isinstance(step, Freeze) and step.kind == "squashfs" for step in self.job.steps)
+        return altered(seen, self.marked, xattrs=()) if squashed else seen
 
 
 @delegating(breaks="MERGE-BACKING")

@@ -107,6 +107,12 @@ class Kernel:
         return overlayfs.mark_name(self.namespace(next(iter(self.mounts), "")))
 
     @property
+    def other_mark(self) -> str:
+        """The name that marks have for mounts which read the other namespace."""
+        first = self.namespace(next(iter(self.mounts), ""))
+        return overlayfs.mark_name(overlayfs.OTHER[first])
+
+    @property
     def marked(self) -> set[str]:
         """Paths of directories that some layer marks for the mounts of this job."""
         return {
@@ -168,6 +174,22 @@ def listing(tree: Tree, paths: Iterable[str], mark: str) -> Tree:
         for path, node in found.items()
     }
     return {**tree, **marked}
+
+
+def without(tree: Tree, name: str) -> Tree:
+    """`tree` without the xattr of that name."""
+    return {
+        path: node._replace(xattrs=tuple(pair for pair in node.xattrs if pair[0] != name))
+        for path, node in tree.items()
+    }
+
+
+def renaming(tree: Tree, name: str, to: str) -> Tree:
+    """`tree` with an xattr under another name."""
+    return {
+        path: node._replace(xattrs=tuple((to if key == name else key, value) for key, value in node.xattrs))
+        for path, node in tree.items()
+    }
 
 
 def is_directory(node: Node | None) -> bool:

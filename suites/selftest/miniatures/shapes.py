@@ -270,6 +270,12 @@ def escapes_xattrs(it: Unpacker) -> None:
     it.set_xattrs = escaped
 
 
+def drops_disguised_whiteouts(it: Unpacker) -> None:
+    """Leaves out a device entry that would be a whiteout: no defect."""
+    place = it.place_node
+    it.place_node = lambda entry: None if entry.device == (0, 0) and entry.kind == "char" else place(entry)
+
+
 def _escaped(xattr: str) -> str:
     prefix = next((prefix for prefix in overlayfs.PREFIX.values() if xattr.startswith(prefix)), "")
     return f"{prefix}overlay.{xattr.removeprefix(prefix)}" if prefix else xattr

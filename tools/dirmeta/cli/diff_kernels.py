@@ -19,6 +19,7 @@ from dirmeta.judge.comparing import compare, compare_one
 from dirmeta.judge.opening import UsageError, Wanted
 from dirmeta.judge.replaying import fitted
 from dirmeta.judge.sides import Side, Sides, opened
+from dirmeta.model.stack import Case
 from dirmeta.options import wanted
 from dirmeta.reports.kernels import comparison_json, comparison_text, exit_status
 from dirmeta.reports.progress import Progress
@@ -48,7 +49,7 @@ def diff_kernels(a: str, b: str, case: str | None, json_file: str | None, **valu
     2 wrong usage, 3 a kernel can not be had.
     """
     asked = _checked((a, b), values, json_file)
-    one = read(case) if case is not None else None
+    one = _comparable(read(case)) if case is not None else None
     began = time.monotonic()
     progress = Progress()
     with opened((a, b), asked) as sides:
@@ -79,6 +80,15 @@ def _checked(specs: tuple[str, str], values: dict[str, Any], json_file: str | No
     if json_file and not os.access(Path(json_file).resolve().parent, os.W_OK):
         raise UsageError(f"{json_file}: its directory can not be written.")
     return asked
+
+
+def _comparable(case: Case) -> Case:
+    """The case; UsageError where it is none that can be laid out and mounted."""
+    if not case.stack:
+        raise UsageError("--case: there is no layer in it; give one with a layer at least")
+    if case.malformed:
+        raise UsageError(f"--case: {case.malformed}; kernels are compared on layers that are well formed")
+    return case
 
 
 def _about(sides: Sides, asked: Wanted) -> dict[str, str]:

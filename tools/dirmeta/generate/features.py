@@ -10,7 +10,17 @@ from typing import Final
 from dirmeta.generate.glance import Glance, glances
 from dirmeta.model import overlayfs, paths
 from dirmeta.model.entries import Entry, Kind, Xattrs
-from dirmeta.model.overlayfs import MARK, OPAQUE, OTHER, PREFIX, REDIRECT, XWHITEOUTS, YES, Namespace
+from dirmeta.model.overlayfs import (
+    ESCAPED_MARK,
+    MARK,
+    OPAQUE,
+    OTHER,
+    PREFIX,
+    REDIRECT,
+    XWHITEOUTS,
+    YES,
+    Namespace,
+)
 from dirmeta.model.stack import Case
 
 _OF_LAYERS: Final = frozenset((
@@ -21,8 +31,8 @@ _OF_LAYERS: Final = frozenset((
     "setgid parent of implied", "default acl parent of implied", "acl", "xattr", "whole metadata",
     "time before 1970", "time beyond 2038", "fraction of a second", "long path", "odd name",
     "root entry", "root opaque marker", "empty layer", "malformed", "forged xattr", "mark by hand",
-    "other namespace's mark", "odd mark value", "mark on non-directory", "xwhiteouts", "redirect",
-    "too long a component", "deep chain",
+    "other namespace's mark", "escaped mark", "odd mark value", "mark on non-directory", "xwhiteouts",
+    "redirect", "too long a component", "deep chain",
 ))  # fmt: skip
 """What the stream of one layer has."""
 DEEP: Final = 20
@@ -138,6 +148,8 @@ def _of_xattrs(xattrs: Xattrs, namespace: Namespace, is_directory: bool) -> froz
             found.add("mark on non-directory")
         elif name == other + MARK:
             found.add("other namespace's mark")
+        elif name == own + ESCAPED_MARK:
+            found.add("escaped mark")
         elif name == own + REDIRECT:
             found.add("redirect")
         elif name == own + OPAQUE and value == XWHITEOUTS:

@@ -57,6 +57,7 @@ class Pools(NamedTuple):
     files: tuple[Attributes, ...]
     symlinks: tuple[Attributes, ...]
     devices: bool
+    numbers: tuple[int, int]
 
 
 class Metadata(NamedTuple):
@@ -93,6 +94,7 @@ def pools(limits: Limits) -> Pools:
         files=(*(NOTHING,) * 9, *plain, *access),
         symlinks=(NOTHING, NOTHING, Attributes(_TRUSTED[0])) if limits.trusted else (NOTHING,),
         devices=limits.devices,
+        numbers=limits.numbers,
     )
 
 

@@ -9,7 +9,17 @@ from dirmeta.generate.trees import whiteout_of
 from dirmeta.model import overlayfs, paths
 from dirmeta.model.entries import Entry
 from dirmeta.model.limits import Limits
-from dirmeta.model.overlayfs import MARK, OPAQUE, OTHER, PREFIX, XWHITEOUT, XWHITEOUTS, YES, Namespace
+from dirmeta.model.overlayfs import (
+    ESCAPED_MARK,
+    MARK,
+    OPAQUE,
+    OTHER,
+    PREFIX,
+    XWHITEOUT,
+    XWHITEOUTS,
+    YES,
+    Namespace,
+)
 from dirmeta.model.stack import Layer, Stack
 
 MARKS_SIZE: Final = 22
@@ -37,6 +47,28 @@ FORMS_WITHOUT_XWHITEOUTS: Final[Forms] = (
 )  # fmt: skip
 FORMS: Final[Forms] = (*FORMS_WITHOUT_XWHITEOUTS, (Private(MARK), Private(OPAQUE, XWHITEOUTS)))
 """What a directory may carry."""
+FORMS_TO_SHOW: Final[Forms] = (
+    (), (), _MARK, _MARK, _MARK,
+    (Private(MARK, own=False),),
+    (Private(MARK), Private(MARK, own=False)),
+    (Private(MARK), Private(OPAQUE)),
+)  # fmt: skip
+ESCAPED_FORMS: Final[Forms] = (
+    *FORMS_TO_SHOW,
+    (Private(ESCAPED_MARK),),
+    *((Private(MARK), Private(ESCAPED_MARK)),) * 2,
+)
+"""Much of what a mount shows under the mark's name, to another mount on top of it."""
+
+
+def forms(limits: Limits) -> Forms:
+    """All that a directory may carry here."""
+    return FORMS if limits.xwhiteouts else FORMS_WITHOUT_XWHITEOUTS
+
+
+def forms_to_show(limits: Limits) -> Forms:
+    """What a directory may carry that its mount shows as a mark of some kind."""
+    return ESCAPED_FORMS if limits.escapes else FORMS_TO_SHOW
 
 
 def marked(

@@ -30,6 +30,8 @@ Setting = Callable[[Choices], Setup]
 Shape = Callable[[Limits], SearchStrategy[Case]]
 """A strategy of `shaped`, `edges` or `hostile`."""
 
+Carried = Callable[[Limits], private.Forms]
+
 BATCH: Final = 32
 """Cases in a batch; Hypothesis draws no more bytes for one example than these take."""
 _STACK: Final = wellformed.STACK_SIZE
@@ -105,9 +107,13 @@ def model_batches(
     max_layers: int = 5,
     redirects: bool = False,
     setup: Setup | None = None,
+    forms: Carried = private.forms,
 ) -> SearchStrategy[tuple[Case, ...]]:
-    """`count` (at most `BATCH`) of `model_cases` with one setup between them; all can be packed."""
-    build = _model_builder(limits, max_layers, redirects, False)
+    """`count` (at most `BATCH`) of `model_cases` with one setup between them; all can be packed.
+
+    forms  what directories may carry in a lab with these limits
+    """
+    build = _model_builder(limits, max_layers, redirects, False, forms)
     return _batched(_setting(setups.from_the_model, limits, setup), count, _model_size(False), build)
 
 
@@ -163,14 +169,16 @@ def _case_builder(limits: Limits, max_layers: int, rooted: bool) -> Build:
     return lambda choices, setup: Case(setups.held(build_stack(choices), setup.tar), setup)
 
 
-def _model_builder(limits: Limits, max_layers: int, redirects: bool, rooted: bool) -> Build:
+def _model_builder(
+    limits: Limits, max_layers: int, redirects: bool, rooted: bool, forms: Carried = private.forms
+) -> Build:
     pool = pools(limits)
-    forms = private.FORMS if limits.xwhiteouts else private.FORMS_WITHOUT_XWHITEOUTS
+    carried = forms(limits)
 
     def build(choices: Choices, setup: Setup) -> Case:
         namespace = setup.namespace
         stack = wellformed.stack(choices.part(_STACK), pool, max_layers)
-        stack = private.marked(choices.part(private.MARKS_SIZE), stack, namespace, limits, forms)
+        stack = private.marked(choices.part(private.MARKS_SIZE), stack, namespace, limits, carried)
         if redirects and namespace == "trusted":
             for _ in range(REDIRECTS):
                 stack = private.redirected(choices.part(_REDIRECT), stack, namespace)

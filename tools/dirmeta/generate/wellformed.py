@@ -170,7 +170,9 @@ def _char(slot: Choices, made: Draft, pool: Pools, site: _Site) -> None:
     if place is None or not pool.devices:
         return _fifo(slot, made, pool, site)
     name, turn, meta = header(slot, pool, place, FILE_MODES, pool.symlinks)
-    return made.add(place, turn, Entry(name, "char", *meta, device=CHAR_DEVICES[turn % len(CHAR_DEVICES)]))
+    (major, minor), (majors, minors) = CHAR_DEVICES[turn % len(CHAR_DEVICES)], pool.numbers
+    device = min(major, majors), min(minor, minors)
+    return made.add(place, turn, Entry(name, "char", *meta, device=device))
 
 
 def _block(slot: Choices, made: Draft, pool: Pools, site: _Site) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from dirmeta.judge.experiments import Conditions
-from dirmeta.judge.results import Verdict
+from dirmeta.judge.results import Verdict, Witness
 from dirmeta.labs.base import Lab
 from dirmeta.model.stack import Case
 from dirmeta.rules.catalogue import Rule, catalogue
@@ -30,6 +30,9 @@ class Bench:
     seed             0 draws what every run of this version draws
     examples         at most so many cases a family and shard; None as the profile says
     deadline         time.monotonic() after which no more is drawn; None for no limit
+    reduce_until     time.monotonic() after which a witness stays as it is; None for no limit
+    hangs            calls that may hang while witnesses are reduced: each takes its whole timeout
+    misbehaviours    kind → witness, of what the kernel has done
     umask            under which subjects run, or None for each case's own
     again            how to repeat a case, with {id} in it
     broken           why the subject can not be judged, from the smoke check
@@ -48,6 +51,9 @@ class Bench:
     seed: int = 0
     examples: int | None = None
     deadline: float | None = None
+    reduce_until: float | None = None
+    hangs: int = 8
+    misbehaviours: dict[str, Witness] = field(default_factory=dict)
     umask: int | None = None
     again: str = "dirmeta replay {id}"
     broken: str = ""

@@ -6,8 +6,7 @@ A benchmark is not a test: whether a target is reached is said, and nothing foll
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
 from multiprocessing.connection import Connection
 from statistics import median
@@ -15,17 +14,14 @@ from typing import Final, NamedTuple
 
 from dirmeta.judge import processes
 from dirmeta.judge.bench import Bench
-from dirmeta.judge.families import families
+from dirmeta.judge.figures import MERGE, Figure, judged, whole_scope
 from dirmeta.judge.opening import Wanted, open_bench, open_subject
-from dirmeta.judge.results import RuleResult
-from dirmeta.judge.runner import run_shard
 from dirmeta.labs import bare
 from dirmeta.labs.base import Lab, LabError
 from dirmeta.labs.host import HostLab
 from dirmeta.observe.steps import Job, Result
 from dirmeta.sandbox.worker import Worker, WorkerError
 
-MERGE: Final = "merge/test_source::source"
 UNPACK: Final = "unpack/test_wellformed::layers"
 SCOPE: Final = "merge/test_small_scope::two_layers"
 WORKERS: Final = 2
@@ -37,41 +33,10 @@ _ROUNDS: Final = 3
 """Of each measurement at least, however short it is to be."""
 
 
-@dataclass(frozen=True)
-class Figure:
-    """One line of the table.
-
-    value    the median of all rounds; best: that of the best round
-    target   None where there is none; `more` says on which side of it one wants to be
-    """
-
-    name: str
-    value: float
-    unit: str
-    target: float | None = None
-    more: bool = False
-    best: float | None = None
-
-    @property
-    def reached(self) -> bool:
-        return self.target is None or (self.value >= self.target if self.more else self.value <= self.target)
-
-
 def bench_of(profile: str = "quick") -> Bench:
     """A bench with the reference and the host. The caller closes its lab."""
     wanted = Wanted(profile=profile)  # type: ignore[arg-type]
     return open_bench(wanted, open_subject(wanted))
-
-
-def judged(family: str, bench: Bench) -> int:
-    """Draw, observe and judge the cases of one shard by all rules of a family; how many there were."""
-    bench.seed += 1
-    chosen = families()[family]
-    return _cases(run_shard(chosen, family, 0, chosen.rules, bench))
-
-
-def _cases(results: Mapping[str, RuleResult]) -> int:
-    return max(result.cases for result in results.values())
 
 
 class Recorder:
@@ -205,11 +170,8 @@ class Benchmarks:
         """Every stack of two layers, on one core."""
         bench = bench_of("full")
         try:
-            family = families()[SCOPE]
             began = time.perf_counter()
-            cases = sum(
-                _cases(run_shard(family, SCOPE, shard, family.rules, bench)) for shard in range(family.shards)
-            )
+            cases = whole_scope(SCOPE, bench)
             took = time.perf_counter() - began
         finally:
             bench.lab.close()
@@ -225,12 +187,6 @@ class Benchmarks:
 
 
 NAMES: Final = ("floor", "merge", "unpack", "workers", "scope", "quick", "memory")
-
-
-def measurement(benchmarks: Benchmarks, name: str) -> Callable[[], list[Figure]]:
-    """The method for one of `NAMES`."""
-    found: Callable[[], list[Figure]] = getattr(benchmarks, name)
-    return found
 
 
 def _floor(name: str, measured: Sequence[Round]) -> Figure:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from dirmeta.generate.reduce import reduce
 from dirmeta.judge.bench import Bench
 from dirmeta.judge.blame import blame, source_words, who_has_it_so
-from dirmeta.judge.experiments import observe
+from dirmeta.judge.experiments import has_hung, observe
 from dirmeta.judge.family import Family
 from dirmeta.judge.results import Witness
 from dirmeta.judge.witnesses import store
+from dirmeta.labs.base import Misbehaviour
 from dirmeta.model import codec, listing
 from dirmeta.model.stack import Case
-from dirmeta.labs.base import Misbehaviour
 from dirmeta.rules.findings import KERNEL_LOG, MISBEHAVIOUR, Finding
 from dirmeta.rules.registry import Check, Trial
 
@@ -26,9 +26,14 @@ REDUCTION_SECONDS: Final = 60.0
 class Suspect(NamedTuple):
     """A case that looked wrong, the pack it was in (itself where it was alone), and what was wrong."""
 
-    case: Case
+    trial: Trial
     packed: Case
     finding: Finding
+
+    @property
+    def hung(self) -> bool:
+        """Whether it has cost a timeout. Of such cases each was seen by itself."""
+        return _hung(self.trial, self.finding)
 
 
 def witness(check: Check, family: Family, suspects: Sequence[Suspect], bench: Bench) -> Witness | None:
@@ -37,18 +42,22 @@ def witness(check: Check, family: Family, suspects: Sequence[Suspect], bench: Be
     None where all there was were lines in the kernel log, and they did not come again: the log is the
     whole machine's, and others mount too.
     """
-    packed = suspects[0].packed
-    for case in (*[suspect.case for suspect in suspects], packed):
-        trial, finding = look(check, family, case, bench)
-        if finding is not None:
-            reduced = reduce(case, _still_fails(check, family, bench, finding))
-            trial, again = look(check, family, reduced, bench)
-            return describe(again or finding, trial, bench)
+    first = suspects[0]
+    for suspect in (*suspects, first._replace(trial=Trial(first.packed, None, bench.terms))):
+        trial, finding = suspect.trial, suspect.finding
+        if not suspect.hung:
+            trial, found = look(check, family, trial.case, bench)
+            if found is None:
+                continue
+            finding = found
+        reduction = Reduction(check, family, bench, trial, finding)
+        reduce(trial.case, reduction.still_fails)
+        return describe(reduction.finding, reduction.trial, bench, reduction.note)
     if all(suspect.finding.where == KERNEL_LOG for suspect in suspects):
         return None
-    trial, _ = look(check, family, packed, bench)
-    if suspects[0].finding.where == MISBEHAVIOUR:
-        return describe(suspects[0].finding, trial, bench)
+    trial, _ = look(check, family, first.packed, bench)
+    if first.finding.where == MISBEHAVIOUR:
+        return describe(first.finding, trial, bench)
     once = Finding(check.rule, "the case", "what it showed later", "a deviation, seen once and not again")
     return describe(once, trial, bench)
 
@@ -69,17 +78,47 @@ def misbehaved(rule: str, trouble: Misbehaviour) -> Finding:
     return Finding(rule, MISBEHAVIOUR, "a kernel that goes on", saw, log=trouble.excerpt)
 
 
-def _still_fails(check: Check, family: Family, bench: Bench, first: Finding) -> Callable[[Case], bool]:
-    """Whether a smaller case still shows a finding of the same sort; false once time is up."""
-    deadline = time.monotonic() + REDUCTION_SECONDS
+class Reduction:
+    """Tells whether smaller cases still show a finding of the same sort, as long as there is time for that.
 
-    def fails(case: Case) -> bool:
-        if not case.stack or time.monotonic() >= deadline:
+    trial, finding  the last that did
+    note            why it was ended early, or nothing
+    """
+
+    def __init__(self, check: Check, family: Family, bench: Bench, trial: Trial, finding: Finding) -> None:
+        self.trial = trial
+        self.finding = finding
+        self.note = ""
+        self._check = check
+        self._family = family
+        self._bench = bench
+        self._deadline = time.monotonic() + REDUCTION_SECONDS
+        if bench.reduce_until is not None:
+            self._deadline = min(self._deadline, bench.reduce_until)
+
+    def still_fails(self, case: Case) -> bool:
+        if not case.stack or self._is_over():
             return False
-        finding = look(check, family, case, bench)[1]
-        return finding is not None and _sort(finding) == _sort(first)
+        trial, finding = look(self._check, self._family, case, self._bench)
+        if finding is None:
+            return False
+        self._bench.hangs -= _hung(trial, finding)
+        if _sort(finding) != _sort(self.finding):
+            return False
+        self.trial, self.finding = trial, finding
+        return True
 
-    return fails
+    def _is_over(self) -> bool:
+        if self._bench.hangs <= 0:
+            self.note = "may not be minimal: each try can hang, and enough of them did"
+        elif time.monotonic() >= self._deadline:
+            self.note = "may not be minimal: the time for reducing it was over"
+        return bool(self.note)
+
+
+def _hung(trial: Trial, finding: Finding) -> bool:
+    """Whether a subject had to be killed, or a kernel did not answer."""
+    return has_hung(trial.seen) or (finding.where == MISBEHAVIOUR and finding.saw.startswith("hang:"))
 
 
 def _sort(finding: Finding) -> str:
@@ -87,7 +126,7 @@ def _sort(finding: Finding) -> str:
     return finding.where if finding.where.startswith("the ") else "a path"
 
 
-def describe(finding: Finding, trial: Trial, bench: Bench) -> Witness:
+def describe(finding: Finding, trial: Trial, bench: Bench, note: str = "") -> Witness:
     """A finding told in the order a person asks, and stored for `dirmeta replay`."""
     case = trial.case
     number = store(case)
@@ -107,4 +146,5 @@ def describe(finding: Finding, trial: Trial, bench: Bench) -> Witness:
         blame=blame(trial, finding, bench.subject),
         again=bench.again.format(id=number),
         log=finding.log,
+        note=note,
     )

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar, cast
 
 from dirmeta.labs.base import Lab, LabError
 from dirmeta.model import oracle, paths
+from dirmeta.model.overlayfs import Namespace, Option
 from dirmeta.model.semantics import DEFAULT, Policies
 from dirmeta.model.stack import Case, Layer, Setup, TarFormat
 from dirmeta.model.tree import Tree
@@ -20,6 +21,7 @@ from dirmeta.observe.steps import (
     WITHOUT_XATTRS,
     AskAsStranger,
     Failure,
+    Freeze,
     Job,
     Layout,
     Log,
@@ -48,7 +50,8 @@ class Conditions:
     delegate whether mounts are held to `delegate`
     log      whether the kernel log can be read
     backings that the lab has, the default first
-    release  of the kernel, as (major, minor)
+    frozen   kinds of read-only images that it can make
+    refused  mount options that the kernel does not take, by namespace
     policies that merged views are predicted by
     """
 
@@ -56,7 +59,8 @@ class Conditions:
     delegate: bool = False
     log: bool = False
     backings: tuple[str, ...] = ("tmpfs",)
-    release: tuple[int, int] = (6, 18)
+    frozen: tuple[str, ...] = ()
+    refused: tuple[tuple[Namespace, Option], ...] = ()
     policies: Policies = DEFAULT
 
 
@@ -73,7 +77,7 @@ def observe(experiment: Experiment, case: Case, conditions: Conditions, lab: Lab
         return end.value
 
 
-OURS: Final = (Layout, Unpack, UnpackTogether, AskAsStranger)
+OURS: Final = (Layout, Unpack, UnpackTogether, AskAsStranger, Freeze)
 """Steps that the suite has to be able to do; that they fail says nothing about a subject or a kernel."""
 FULL: Final = "the scratch space is full; make room, or give another with --scratch DIR"
 NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM)

@@ -64,10 +64,10 @@ def identified(case: Case, conditions: Conditions) -> Plan[Guarantees]:
             looks = _look_thrice(twin, setup, conditions)
             changes = [step for step in looks if isinstance(step, Operate)]
             results = yield Job((*layout_steps(twin), *looks), setup.backing)
-            if failed := failure(results) or _refusal(changes, results):
+            if failed := failure(results) or refusal(changes, results):
                 return Guarantees({}, {}, failed)
             label = ", nfs_export" if mix else ""
-            for path, facts in _guarantees(*_identities(results)).items():
+            for path, facts in guarantees(*_identities(results)).items():
                 found[path] = found.get(path, frozenset()) | {fact + label for fact in facts}
         held.append(found)
     with_marks, without = held
@@ -77,11 +77,11 @@ def identified(case: Case, conditions: Conditions) -> Plan[Guarantees]:
 def _look_thrice(diffs: Sequence[Tree], setup: Setup, conditions: Conditions) -> tuple[Step, ...]:
     """Look at a fresh mount, once everything in it is copied up, and after a remount with the same upper."""
     mounted = mount(setup, len(diffs), conditions)
-    changes = _changes(oracle.merge(diffs, delegate=False, namespace=setup.namespace).tree)
+    changes = copying_up(oracle.merge(diffs, delegate=False, namespace=setup.namespace).tree)
     return (mounted, Identify("m"), *changes, Identify("m"), Unmount("m"), mounted, Identify("m"))
 
 
-def _changes(shown: Tree) -> list[Operate]:
+def copying_up(shown: Tree) -> list[Operate]:
     """What copies up each directory and file that a view shows, parents before children.
 
     Not devices: where the index is kept in user.* xattrs, which those can not have, the copied-up one makes
@@ -91,7 +91,7 @@ def _changes(shown: Tree) -> list[Operate]:
     return [Operate("chmod", f"m/{path}", (0o700,)) for path in names]
 
 
-def _refusal(changes: Sequence[Operate], results: Sequence[Result]) -> str:
+def refusal(changes: Sequence[Operate], results: Sequence[Result]) -> str:
     """Which change the mount refused, or nothing."""
     outcomes = [result for result in results if isinstance(result, Outcome)]
     for change, outcome in zip(changes, outcomes[-len(changes) :], strict=True) if changes else ():
@@ -104,7 +104,7 @@ def _identities(results: Sequence[Result]) -> list[dict[str, Identity]]:
     return [cast("dict[str, Identity]", result) for result in results if isinstance(result, dict)]
 
 
-def _guarantees(
+def guarantees(
     fresh: Mapping[str, Identity], copied: Mapping[str, Identity], remounted: Mapping[str, Identity]
 ) -> dict[str, frozenset[str]]:
     """Path → what can be relied on there."""
@@ -146,11 +146,11 @@ def copied_up(case: Case, conditions: Conditions) -> Plan[Kept]:
     mark = overlayfs.mark_name(case.setup.namespace)
     directories = sorted(view.contributors.keys() - {paths.ROOT})
     asks = [Operate("getxattr", f"m/{path}", (mark,)) for path in directories]
-    changes = _changes(view.tree)
+    changes = copying_up(view.tree)
     mounted = mount(replace(case.setup, upper=True), len(diffs), conditions)
     steps = (*layout_steps(diffs), mounted, *asks, *changes, Walk("m"), Walk("upper"))
     results = yield Job(steps, case.setup.backing)
-    if failed := failure(results) or _refusal(changes, results):
+    if failed := failure(results) or refusal(changes, results):
         return Kept({}, {}, {}, failed)
     outcomes = [cast(Outcome, result) for result in results[len(diffs) + 1 :][: len(asks)]]
     asked = {path: outcome.errno for path, outcome in zip(directories, outcomes, strict=True)}

@@ -12,7 +12,11 @@ from dirmeta.judge.bench import FACTOR, Bench, Profile
 from dirmeta.judge.experiments import Conditions
 from dirmeta.judge.smoke import smoke
 from dirmeta.labs.base import Lab
+from dirmeta.labs.disks import DISKS
 from dirmeta.labs.garbage import collect_seldom
+from dirmeta.labs.images import PACKERS
+from dirmeta.model.limits import Limits
+from dirmeta.model.mountoptions import OPTIONS, words
 from dirmeta.model.semantics import Policies, PolicyError
 from dirmeta.rules.catalogue import Rule, SelectionError, catalogue, select
 from dirmeta.rules.registry import Terms
@@ -28,7 +32,8 @@ class Wanted:
     """What a run is asked for; the fields are the options of `dirmeta run`.
 
     subject, kernel, rules: "" where not given
-    seconds: for drawing, in each worker; timeout: for one call of a subject
+    seconds: for drawing, in each worker, and as many for reducing what failed
+    timeout: for one call of a subject
     """
 
     subject: str = ""
@@ -112,18 +117,22 @@ def open_bench(wanted: Wanted, subject: Subject) -> Bench:
     except labs.UnknownLab as error:
         raise UsageError(str(error)) from None
     try:
-        return _bench(wanted, subject, lab)
+        return bench_on(lab, wanted, subject)
     except BaseException:
         lab.close()
         raise
 
 
-def _bench(wanted: Wanted, subject: Subject, lab: Lab) -> Bench:
+def bench_on(lab: Lab, wanted: Wanted, subject: Subject) -> Bench:
+    """A bench with a lab that runs already."""
     delegate = wanted.expect == "delegate" or (lab.claims_feature and wanted.expect != "topmost")
     policies = wanted.terms_policies()
     mounts = {"feature" if delegate else "no-feature"}
-    mounts |= {"two-backings"} if len(lab.limits.backings) > 1 else set()
-    unpacks = subject.claims | ({"escaped-xattrs"} if release(lab.kernel) >= (6, 7) else set())
+    mounts |= {"two-kernels"} if lab.claims_feature else set()
+    mounts |= {"two-namespaces"} if len(lab.limits.namespaces) > 1 else set()
+    mounts |= {"two-backings"} if len(lab.limits.backings) > 1 or lab.limits.frozen else set()
+    unpacks = subject.claims | ({"escaped-xattrs"} if lab.limits.escapes else set())
+    now = time.monotonic()
     return Bench(
         lab,
         Terms(delegate, policies, subject.claims, subject.keeps, granularity=lab.limits.mtime[2]),
@@ -132,7 +141,8 @@ def _bench(wanted: Wanted, subject: Subject, lab: Lab) -> Bench:
             delegate=delegate,
             log=lab.log_readable,
             backings=lab.limits.backings,
-            release=release(lab.kernel),
+            frozen=lab.limits.frozen,
+            refused=lab.limits.refused,
             policies=policies,
         ),
         unpacks=unpacks,
@@ -144,7 +154,8 @@ def _bench(wanted: Wanted, subject: Subject, lab: Lab) -> Bench:
         strict=wanted.strict,
         seed=wanted.seed or 0,
         examples=wanted.examples,
-        deadline=time.monotonic() + wanted.seconds if wanted.seconds else None,
+        deadline=now + wanted.seconds if wanted.seconds else None,
+        reduce_until=now + 2 * wanted.seconds if wanted.seconds else None,
         umask=int(wanted.umask, 8) if wanted.umask else None,
         again=again(wanted),
         broken=smoke(subject, lab),
@@ -161,15 +172,32 @@ def about(bench: Bench) -> dict[str, str]:
         reason = "as --expect has it"
     limits = bench.lab.limits
     marks = " and ".join(f"{namespace}.*" for namespace in limits.namespaces)
+    refused = _refused(limits)
     log = "" if bench.conditions.log else "; its log can not be read here, and is not judged"
     two, three, all_three = counts().two, counts().three, counts().three_unreduced
     part = "all" if bench.profile == "full" and not bench.examples else "a sample"
     return {
         "subject": " ".join([bench.subject, bench.version]).strip(),
         "kernel": f"{bench.kernel} {bench.lab.kernel}, judged as {semantics}: {reason}{log}",
-        "layers": f"on {', '.join(limits.backings)}; marks in {marks}",
+        "layers": f"on {_places(limits)}; marks in {marks}",
+        **({"options": f"refused by this kernel: {refused}"} if refused else {}),
         "scope": f"{part} of {two:,} stacks of up to two layers, {three:,} of three (for {all_three:,})",
     }
+
+
+def _places(limits: Limits) -> str:
+    """The file systems that layers lie on, and those that they can not, in words."""
+    here = (*limits.backings, *limits.frozen)
+    missing = [kind for kind in (*DISKS, *PACKERS) if kind not in here]
+    return ", ".join(here) + (f", not {' or '.join(missing)}" if missing else "")
+
+
+def _refused(limits: Limits) -> str:
+    """The mount options that are refused in every namespace, in words."""
+    return ", ".join(
+        words(option) for option in OPTIONS
+        if all((namespace, option) in limits.refused for namespace in limits.namespaces)
+    )  # fmt: skip
 
 
 def again(wanted: Wanted) -> str:

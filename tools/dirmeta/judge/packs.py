@@ -8,7 +8,19 @@ from typing import Any, Final
 from dirmeta.generate import packing
 from dirmeta.model import paths
 from dirmeta.model.tree import Node, Tree
-from dirmeta.rules.seen import Guarantees, Kept, LayerSeen, Looks, StackSeen, Switched, Twice, Views
+from dirmeta.rules.seen import (
+    Behaviour,
+    Behaviours,
+    Guarantees,
+    Kept,
+    LayerSeen,
+    Looks,
+    Pairs,
+    StackSeen,
+    Switched,
+    Twice,
+    Views,
+)
 
 ROOT: Final = Node("directory")
 
@@ -26,19 +38,37 @@ def split(seen: Any, cases: int, layers: Sequence[int]) -> list[Any]:
     if isinstance(seen, Views):
         views = {label: _split(tree, cases) for label, tree in seen.views.items()}
         return [Views({label: trees[n] for label, trees in views.items()}, seen.failed) for n in range(cases)]
+    if isinstance(seen, Pairs):
+        parts = {label: [_split(tree, cases) for tree in pair] for label, pair in seen.pairs.items()}
+        return [
+            Pairs({label: (want[n], saw[n]) for label, (want, saw) in parts.items()}, seen.failed)
+            for n in range(cases)
+        ]
     if isinstance(seen, Looks):
         return [Looks(rows, seen.failed) for rows in _by_case(seen.rows, cases)]
     if isinstance(seen, Guarantees):
         pairs = zip(_by_case(seen.marked, cases), _by_case(seen.unmarked, cases), strict=True)
         return [Guarantees(*pair, seen.failed) for pair in pairs]
+    if isinstance(seen, Behaviours):
+        ways = (_behaviours(seen.first, cases), _behaviours(seen.second, cases))
+        return [Behaviours(*each, seen.names) for each in zip(*ways, strict=True)]
     if isinstance(seen, Kept):
-        parts = (_split(seen.merged, cases), _split(seen.upper, cases), _by_case(seen.asked, cases))
-        return [Kept(*part, seen.failed) for part in zip(*parts, strict=True)]
+        kept = (_split(seen.merged, cases), _split(seen.upper, cases), _by_case(seen.asked, cases))
+        return [Kept(*part, seen.failed) for part in zip(*kept, strict=True)]
     if isinstance(seen, Switched):
         diffs = [_split(tree, cases) for tree in seen.diffs]
         on, off = _split(seen.on, cases), _split(seen.off, cases)
         return [Switched(tuple(d[n] for d in diffs), on[n], off[n], seen.refused) for n in range(cases)]
     raise TypeError(f"{type(seen).__name__} can not be split")
+
+
+def _behaviours(seen: Behaviour, cases: int) -> list[Behaviour]:
+    trees = {moment: _split(tree, cases) for moment, tree in seen.trees.items()}
+    rows = zip(_by_case(seen.answers, cases), _by_case(seen.facts, cases), strict=True)
+    return [
+        Behaviour({moment: parts[n] for moment, parts in trees.items()}, answers, facts, seen.failed)
+        for n, (answers, facts) in enumerate(rows)
+    ]
 
 
 def _stacks(seen: StackSeen, cases: int, layers: Sequence[int]) -> list[StackSeen]:

@@ -11,7 +11,7 @@ from dirmeta.judge.confirm import describe, misbehaved
 from dirmeta.judge.experiments import observe
 from dirmeta.judge.families import families
 from dirmeta.judge.family import Family
-from dirmeta.judge.results import RuleResult, together
+from dirmeta.judge.results import RuleResult, Verdict, together
 from dirmeta.labs.base import LabError, Misbehaviour
 from dirmeta.model import overlayfs
 from dirmeta.model.limits import Limits
@@ -84,20 +84,14 @@ def _judge(family: Family, case: Case, rules: Collection[str], bench: Bench) -> 
 
 def _result(rule: str, family: Family, trial: Trial, bench: Bench) -> RuleResult:
     check = family.check(rule)
-    if check.needs and not features(trial.case, check.needs.keys()):
-        return RuleResult(rule, "n/a", "its situation is not in this case")
-    if check.watch is not None:
-        seen = "; ".join(dict.fromkeys(check.watch(trial)))
-        return (
-            RuleResult(rule, "observed", seen, 1)
-            if seen
-            else RuleResult(rule, "n/a", "its situation is not in this case")
-        )
-    assert check.judge is not None
+    observed = "; ".join(dict.fromkeys(check.watch(trial))) if check.watch is not None else ""
+    if check.judge is None or (check.needs and not features(trial.case, check.needs.keys())):
+        verdict: Verdict = "observed" if observed else "n/a"
+        return RuleResult(rule, verdict, observed or "its situation is not in this case", int(bool(observed)))
     finding = next(check.judge(trial), None)
     if finding is None:
-        return RuleResult(rule, "pass", "", 1)
-    return _broken(finding, trial, bench)
+        return RuleResult(rule, "pass", "", 1, observed=observed)
+    return replace(_broken(finding, trial, bench), observed=observed)
 
 
 def _broken(finding: Finding, trial: Trial, bench: Bench) -> RuleResult:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, Literal
 
+from dirmeta.judge.consistency import pooled
+
 Verdict = Literal["pass", "noted", "expected", "observed", "n/a", "unverified", "fail", "error"]
 
 WORST_FIRST: Final[tuple[Verdict, ...]] = (
@@ -27,6 +29,7 @@ class Witness:
     listing  the same as people read it
     where, want, saw, blame: lines of the failure, as people read them
     log      what the kernel had to say, where it misbehaved
+    note     why it may not be minimal, or nothing
     """
 
     id: str
@@ -39,6 +42,7 @@ class Witness:
     blame: str
     again: str
     log: tuple[str, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ class RuleResult:
     cases  how many were judged
     group  the family that was judged, "" for several
     needs  how often the preconditions of the rule were met; a result that has them is not final alone
+    observed  what happened where the rule only asks for a report
+    models    model of overlayfs → whether no mount contradicts it, of `compared` cases; told once a shard
     """
 
     rule: str
@@ -57,6 +63,9 @@ class RuleResult:
     witnesses: tuple[Witness, ...] = ()
     group: str = ""
     needs: Needs = field(default_factory=dict)
+    observed: str = ""
+    models: Mapping[str, bool] = field(default_factory=dict)
+    compared: int = 0
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "witnesses": [asdict(witness) for witness in self.witnesses]}
@@ -98,7 +107,12 @@ def together(rule: str, results: Sequence[RuleResult]) -> RuleResult:
         reasons = reasons[:1]  # the same trouble, in the words of several shards
     witnesses = {witness.id: witness for result in told for witness in result.witnesses}
     cases = sum(result.cases for result in results)
-    return RuleResult(rule, verdict, "; ".join(reasons), cases, tuple(witnesses.values()))
+    return RuleResult(
+        rule, verdict, "; ".join(reasons), cases, tuple(witnesses.values()),
+        observed="; ".join(dict.fromkeys(result.observed for result in results if result.observed)),
+        models=pooled(result.models for result in results),
+        compared=sum(result.compared for result in results),
+    )  # fmt: skip
 
 
 def _with_needs_pooled(results: Sequence[RuleResult]) -> list[RuleResult]:
@@ -123,6 +137,12 @@ def _lacking(shards: Sequence[RuleResult]) -> str:
         for feature, (met, share) in shard.needs.items():
             totals[feature] = (totals.get(feature, (0, share))[0] + met, share)
     return unmet(totals, sum(shard.cases for shard in shards))
+
+
+def consistent(results: Iterable[RuleResult]) -> list[str] | None:
+    """The models of overlayfs that no mount of a run contradicts; None where no mount was compared."""
+    models = pooled(result.models for result in results)
+    return [name for name, holds in models.items() if holds] if models else None
 
 
 def exit_status(results: Iterable[RuleResult]) -> int:

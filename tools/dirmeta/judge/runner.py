@@ -11,16 +11,17 @@ from typing import Any, Final
 from dirmeta.generate.packing import joined, packable
 from dirmeta.judge.bench import Bench
 from dirmeta.judge.confirm import Suspect, misbehaved, witness
+from dirmeta.judge.consistency import Consistency
 from dirmeta.judge.coverage import Coverage
 from dirmeta.judge.draw import Batch, Enough, Scope, feed
 from dirmeta.judge.experiments import has_broken_down, has_given_up, has_hung, observe
 from dirmeta.judge.family import Family, seed_of
 from dirmeta.judge.packs import split
-from dirmeta.judge.results import RuleResult, unmet
+from dirmeta.judge.results import RuleResult, Witness, Verdict, unmet
 from dirmeta.labs.base import LabError, Misbehaviour
 from dirmeta.model.limits import Limits
 from dirmeta.model.stack import Case, Setup
-from dirmeta.rules.findings import KERNEL_LOG
+from dirmeta.rules.findings import KERNEL_LOG, MISBEHAVIOUR
 from dirmeta.rules.registry import Check, Trial
 
 SUSPECTS = 2 * 16
@@ -63,6 +64,7 @@ class Shard:
         self.troubles = 0
         self.suspects: dict[str, list[Suspect]] = {}
         self.watched: dict[str, Counter[str]] = {}
+        self.consistency = Consistency(bench.terms)
 
     def run(self, name: str, shard: int, limits: Limits) -> dict[str, RuleResult]:
         """Draw, judge, and give a verdict on every rule."""
@@ -71,8 +73,10 @@ class Shard:
             self._draw(name, shard, limits)
         except LabError as error:
             lost = str(error)
-        results = (self._confirmed(check, lost) for check in self.checks)
-        return {result.rule: replace(result, group=name) for result in results}
+        results = [replace(self._confirmed(check, lost), group=name) for check in self.checks]
+        models, compared = self.consistency.holding(), self.consistency.compared
+        results[:1] = [replace(first, models=models, compared=compared) for first in results[:1]]
+        return {result.rule: result for result in results}
 
     def _draw(self, name: str, shard: int, limits: Limits) -> None:
         """Judge all cases of the shard. Raises LabError."""
@@ -118,19 +122,25 @@ class Shard:
             return
         if has_given_up(seen):
             # What one case has done to the pack hides the others.
+            self.hung += has_hung(seen)
             for case in together:
                 self._judge_alone(case, packed)
             return
         self.cases += len(together)
         for case in together:
             self.coverage.add(case, refused=False)
-        if not self._is_in_order(Trial(packed, seen, self.bench.terms)):
+        trial = Trial(packed, seen, self.bench.terms)
+        in_order = self._is_in_order(trial)
+        self.consistency.look(trial, len(together))
+        if not in_order:
             seens = split(seen, len(together), [len(case.stack) for case in together])
             for case, each in zip(together, seens, strict=True):
                 self._judge(Trial(case, each, self.bench.terms), packed)
 
     def _search(self, together: Sequence[Case], packed: Case, trouble: Misbehaviour) -> None:
         """Find the case of a pack that the kernel misbehaves on, by halves; judge the others."""
+        if trouble.kind in self.bench.misbehaviours:
+            self._blame_kernel(packed, packed, trouble)
         before = self.troubles
         middle = len(together) // 2
         for half in (together[:middle], together[middle:]):
@@ -146,8 +156,10 @@ class Shard:
         self.troubles += 1
         check = self.checks[0]
         finding = misbehaved(check.rule, trouble)
-        self.suspects.setdefault(check.rule, []).append(Suspect(case, packed, finding))
-        if self.troubles >= HANGS:
+        self.suspects.setdefault(check.rule, []).append(
+            Suspect(Trial(case, None, self.bench.terms), packed, finding)
+        )
+        if self.troubles >= HANGS or trouble.kind in self.bench.misbehaviours:
             raise Enough
 
     def _judge_alone(self, case: Case, packed: Case) -> None:
@@ -161,7 +173,9 @@ class Shard:
         self.cases += 1
         if not has_broken_down(seen):
             self.coverage.add(case, refused=has_given_up(seen))
-        self._judge(Trial(case, seen, self.bench.terms), packed)
+        trial = Trial(case, seen, self.bench.terms)
+        self._judge(trial, packed)
+        self.consistency.look(trial, 1)
         self.hung += has_hung(seen)
         if self.hung >= HANGS:
             raise Enough
@@ -180,10 +194,10 @@ class Shard:
         for check in self.checks:
             if check.watch is not None:
                 self.watched.setdefault(check.rule, Counter()).update(check.watch(trial))
-            elif check.judge is not None and (finding := next(check.judge(trial), None)) is not None:
+            if check.judge is not None and (finding := next(check.judge(trial), None)) is not None:
                 suspects = self.suspects.setdefault(check.rule, [])
                 if len(suspects) < SUSPECTS:
-                    suspects.append(Suspect(trial.case, packed, finding))
+                    suspects.append(Suspect(trial, packed, finding))
 
     def _confirmed(self, check: Check, lost: str) -> RuleResult:
         """The verdict on a rule; `lost` says why the lab was, which masks no failure that was witnessed."""
@@ -198,22 +212,38 @@ class Shard:
 
     def _result(self, check: Check) -> RuleResult:
         """The verdict on a rule, once all cases of the shard are judged."""
-        if check.watch is not None:
-            return self._observed(check.rule)
-        suspects = self.suspects.get(check.rule)
-        if suspects and (shown := witness(check, self.family, suspects, self.bench)):
-            return RuleResult(check.rule, self.bench.missed(check.rule), shown.saw, self.cases, (shown,))
+        observed = self._observed(check.rule)
+        if check.judge is None and not observed:
+            return RuleResult(check.rule, "unverified", "its situation was never met", self.cases)
+        if check.judge is None:
+            return RuleResult(check.rule, "observed", observed, self.cases)
+        if shown := self._witness(check):
+            missed = self.bench.missed(check.rule)
+            return RuleResult(check.rule, missed, shown.saw, self.cases, (shown,), observed=observed)
         needs = self.coverage.of(check)
         missing = unmet(needs, self.cases)
-        return RuleResult(check.rule, "unverified" if missing else "pass", missing, self.cases, needs=needs)
+        verdict: Verdict = "unverified" if missing else "pass"
+        return RuleResult(check.rule, verdict, missing, self.cases, needs=needs, observed=observed)
 
-    def _observed(self, rule: str) -> RuleResult:
+    def _witness(self, check: Check) -> Witness | None:
+        """What shows that a rule is broken; what a kernel did once it need not do again for each family."""
+        suspects = self.suspects.get(check.rule)
+        if not suspects:
+            return None
+        first = suspects[0].finding
+        if first.where != MISBEHAVIOUR:
+            return witness(check, self.family, suspects, self.bench)
+        known = self.bench.misbehaviours
+        kind = first.saw.partition(":")[0]
+        if kind not in known and (shown := witness(check, self.family, suspects, self.bench)):
+            known[kind] = shown
+        return replace(known[kind], rule=check.rule) if kind in known else None
+
+    def _observed(self, rule: str) -> str:
+        """What happened, each with how often, or nothing."""
         counted = self.watched.get(rule, Counter())
-        if not counted:
-            return RuleResult(rule, "unverified", "its situation was never met", self.cases)
         total = sum(counted.values())
-        words = "; ".join(f"{what} ({number} of {total})" for what, number in counted.most_common())
-        return RuleResult(rule, "observed", words, self.cases)
+        return "; ".join(f"{what} ({number} of {total})" for what, number in counted.most_common())
 
 
 def _groups(batch: Sequence[Case], family: Family) -> list[list[Case]]:

@@ -109,7 +109,7 @@ class _Make:
 
     def __call__(self, targets: Sequence[str], listen: Listener, **variables: str) -> None:
         env = {name: value for name, value in os.environ.items() if not _FOREIGN.fullmatch(name)}
-        with self.log.open("a", encoding="utf-8") as log:
+        with self.log.open("a", buffering=1, encoding="utf-8") as log:
 
             def keep(line: str) -> None:
                 print(line, file=log)

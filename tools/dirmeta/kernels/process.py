@@ -35,6 +35,7 @@ def run(words: Sequence[str], listen: Listener, env: Mapping[str, str] | None = 
         stderr=subprocess.STDOUT,
         env={**(os.environ if env is None else env), "LC_ALL": "C"},
         process_group=0,
+        close_fds=False,  # only those that are to be inherited: the lock of a worktree
     )
     assert child.stdout is not None
     try:

@@ -63,7 +63,10 @@ class Worktree:
 
     @contextmanager
     def locked(self, listen: Listener) -> Iterator[None]:
-        """Be the only one who builds here; waits, and says so, while somebody else does."""
+        """Be the only one who builds here; waits, and says so, while somebody else does.
+
+        What `process.run` starts shares the lock: where this process is killed, make may take a while to end.
+        """
         lock = self.directory.with_name(f"{self.directory.name}.lock")
         lock.parent.mkdir(parents=True, exist_ok=True)
         with lock.open("w") as file:
@@ -72,6 +75,7 @@ class Worktree:
             except BlockingIOError:
                 listen(f"waiting for another build of {self.directory.name}")
                 fcntl.flock(file, fcntl.LOCK_EX)
+            os.set_inheritable(file.fileno(), True)
             yield
 
     @contextmanager
@@ -103,11 +107,13 @@ class Worktree:
         """
         touched = self._keep_originals({path for patch in patches for path in patch.paths})
         scratch = self.directory / "patched"
-        applied(self.originals, patches, scratch, self.version())
-        for path in sorted(touched):
-            patched = any(path in patch.paths for patch in patches)
-            _make_like((scratch if patched else self.originals) / path, self.source / path)
-        shutil.rmtree(scratch)
+        try:
+            applied(self.originals, patches, scratch, self.version())
+            for path in sorted(touched):
+                patched = any(path in patch.paths for patch in patches)
+                _make_like((scratch if patched else self.originals) / path, self.source / path)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
 
     def restore(self) -> None:
         """Take all patches off and forget the originals, before the source itself changes."""
@@ -119,11 +125,9 @@ class Worktree:
     def _keep_originals(self, paths: set[str]) -> set[str]:
         """Copy what no patch touched before. All paths that any ever touched; new files have no copy."""
         touched = self._touched
-        for path in paths - touched:
-            if (self.source / path).is_file():
-                (self.originals / path).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(self.source / path, self.originals / path)
         self.originals.mkdir(exist_ok=True)
+        for path in paths - touched:
+            _make_like(self.source / path, self.originals / path)
         write_atomically(self._list, json.dumps(sorted(touched | paths)))
         return touched | paths
 

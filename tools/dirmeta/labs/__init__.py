@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from dirmeta.labs.base import Lab, LabError
 
 if TYPE_CHECKING:  # at run time the host lab's inside would import every subject with it
+    from dirmeta.labs.guest.bzimage import Kernel
     from dirmeta.subjects.base import Subject
 
 __all__ = ["LABS", "Lab", "LabError", "UnknownLab", "Wanted", "check", "lab", "spellings"]
@@ -61,12 +62,33 @@ def _in_uml(image: str, name: str, wanted: Wanted) -> Lab:
     from dirmeta.labs.guest.lab import GuestLab  # noqa: PLC0415
     from dirmeta.labs.guest.uml import Uml, processor  # noqa: PLC0415
 
-    if wanted.directory:
-        raise UnknownLab(f"{name}: a guest has scratch space of its own; leave --scratch out")
+    _without_directory(name, wanted)
     if not os.access(image, os.X_OK) or os.path.isdir(image):
         raise UnknownLab(f"{name}: {image} is no program; give the file `linux` of a build for ARCH=um")
     cpu = processor(worker_number())
     return GuestLab(lambda: Uml(image, name, cpu=cpu), wanted.subject, backing=wanted.backing or "tmpfs")
+
+
+def _image(which: str, wanted: Wanted) -> Lab:
+    from dirmeta.labs.guest.image import ImageLab  # noqa: PLC0415
+
+    name = f"image:{which}"
+    _without_directory(name, wanted)
+    return ImageLab(_bootable(which), name, wanted.subject, backing=wanted.backing or "tmpfs")
+
+
+def _bootable(which: str) -> Kernel:
+    from dirmeta.labs.guest.bzimage import ImageError, kernel  # noqa: PLC0415
+
+    try:
+        return kernel(which)
+    except ImageError as error:
+        raise UnknownLab(str(error)) from error
+
+
+def _without_directory(name: str, wanted: Wanted) -> None:
+    if wanted.directory:
+        raise UnknownLab(f"{name}: a guest has scratch space of its own; leave --scratch out")
 
 
 def worker_number() -> int:
@@ -78,6 +100,7 @@ LABS: Final[dict[str, tuple[str, Callable[[str, Wanted], Lab]]]] = {
     "host": ("", _host),
     "uml": ("NAME or /path/to/linux", _uml),
     "tree": ("DIR", _tree),
+    "image": ("/path/to/bzImage[,modules=DIR]", _image),
 }
 """What comes before the colon → what comes after it ("" for no colon), and the constructor."""
 
@@ -88,10 +111,12 @@ def spellings() -> str:
 
 
 def check(spec: str) -> None:
-    """UnknownLab where no lab is called so."""
+    """UnknownLab where no lab is called so, or the image that is named is none."""
     kind, colon, which = spec.partition(":")
     if kind not in LABS or bool(LABS[kind][0]) != bool(colon and which):
         raise UnknownLab(f"no kernel is called {spec!r}; there is {spellings()}")
+    if kind == "image":
+        _bootable(which)
 
 
 def lab(spec: str, wanted: Wanted = Wanted()) -> Lab:  # noqa: B008  immutable

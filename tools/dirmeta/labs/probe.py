@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import takewhile
 from typing import Final
 
-from dirmeta.labs import ext4, mounts
+from dirmeta.labs import disks, images, mounts
+from dirmeta.labs.disks import Disk
 from dirmeta.model import acl, overlayfs
-from dirmeta.model.limits import Limits
-from dirmeta.model.overlayfs import Namespace
+from dirmeta.model.limits import NUMBERS, Limits
+from dirmeta.model.mountoptions import APPEND, DATA, OPTIONS
+from dirmeta.model.overlayfs import Namespace, Option
 from dirmeta.observe.steps import Mount
 from dirmeta.sandbox import syscalls
 
@@ -27,15 +30,26 @@ _ACL: Final = "u::rwx,u:0:r--,g::r--,m::r--,o::---"
 def probe(backings: tuple[str, ...]) -> Limits:
     """The limits of the working directory, which is an empty scratch directory of kind ``backings[0]``."""
     os.mkdir("probe")
+    known = [disks.DISKS[kind] for kind in backings if kind in disks.DISKS]
+    namespaces = tuple(name for name in _NAMESPACES if _works(partial(_hides, name)))
     return Limits(
-        namespaces=tuple(name for name in _NAMESPACES if _works(partial(_hides, name))),
+        namespaces=namespaces,
         ids=mapped_ids(_read("/proc/self/uid_map"), _read("/proc/self/gid_map")),
         devices=_works(lambda: os.mknod("device", stat.S_IFCHR | 0o600, os.makedev(1, 3))),
+        numbers=_numbers(known),
         trusted=_works(lambda: os.setxattr("probe", "trusted.dirmeta", b"y")),
         acls=_works(lambda: os.setxattr("probe", overlayfs.ACL_ACCESS, acl.parse(_ACL))),
         backings=backings,
         xwhiteouts=kernel_release() >= (6, 7),
-        mtime=_mtimes(backings),
+        escapes=any(_works(partial(_unescapes, name)) for name in namespaces),
+        refused=tuple(
+            (name, option)
+            for name in namespaces
+            for option in OPTIONS
+            if not _works(partial(_takes, name, option))
+        ),
+        frozen=images.available(),
+        mtime=_mtimes(known),
     )
 
 
@@ -58,12 +72,45 @@ def _hides(namespace: Namespace) -> bool:
     os.makedirs(f"{lower}/d/hidden")
     os.makedirs(f"{upper}/d")
     os.setxattr(f"{upper}/d", overlayfs.PREFIX[namespace] + overlayfs.OPAQUE, overlayfs.YES)
-    options = (("userxattr", ""),) if namespace == "user" else ()
-    mounts.overlay(Mount(at, (upper, lower), options=options))
-    try:
+    with _mounted(Mount(at, (upper, lower), options=_reading(namespace))):
         return not os.path.exists(f"{at}/d/hidden")
+
+
+def _unescapes(namespace: Namespace) -> bool:
+    """Whether a mount shows an escaped xattr under the name that it stands for."""
+    at, upper, lower = (f"{namespace}.{part}" for part in ("m", "2", "1"))
+    name = overlayfs.PREFIX[namespace] + "dirmeta"
+    os.setxattr(f"{upper}/d", f"{overlayfs.PREFIX[namespace]}overlay.dirmeta", overlayfs.YES)
+    with _mounted(Mount(at, (upper, lower), options=_reading(namespace))):
+        return os.getxattr(f"{at}/d", name) == overlayfs.YES
+
+
+def _takes(namespace: Namespace, option: Option) -> bool:
+    """Whether overlayfs mounts with an option; whether it heeds it is another question."""
+    options = _reading(namespace)
+    if option == DATA:
+        step = Mount(
+            "o", ("o.2", "o.1", "o.0"), options=(*options, ("metacopy", "on")), data_only=1, append=True
+        )
+    elif option == APPEND:
+        step = Mount("o", ("o.2", "o.1"), options=options, append=True)
+    else:
+        step = Mount("o", ("o.2", "o.1"), options=(*options, option))
+    with _mounted(step):
+        return True
+
+
+def _reading(namespace: Namespace) -> tuple[Option, ...]:
+    return (("userxattr", ""),) if namespace == "user" else ()
+
+
+@contextmanager
+def _mounted(step: Mount) -> Iterator[None]:
+    mounts.overlay(step)
+    try:
+        yield
     finally:
-        syscalls.umount(at)
+        syscalls.umount(step.at)
 
 
 def mapped_ids(uid_map: str, gid_map: str) -> tuple[int, ...] | None:
@@ -86,12 +133,16 @@ def _read(path: str) -> str:
         return file.read()
 
 
-def _mtimes(backings: Iterable[str]) -> tuple[int, int, int]:
-    """Times that every backing can hold. The default one is asked; ext4's range is known."""
-    least, greatest = (_kept(time) for time in _EXTREMES)
-    if "ext4" in backings:
-        least, greatest = max(least, ext4.MTIME[0]), min(greatest, ext4.MTIME[1])
-    return least, greatest, _granularity()
+def _numbers(known: Iterable[Disk]) -> tuple[int, int]:
+    majors, minors = zip(NUMBERS, *(disk.numbers for disk in known), strict=True)
+    return min(majors), min(minors)
+
+
+def _mtimes(known: Iterable[Disk]) -> tuple[int, int, int]:
+    """Times that every backing can hold: the default one, which is asked, and disks, which are known."""
+    ranges = [tuple(map(_kept, _EXTREMES)), *(disk.mtime for disk in known)]
+    least, greatest = zip(*ranges, strict=True)
+    return max(least), min(greatest), _granularity()
 
 
 def _kept(time: int) -> int:

@@ -1,4 +1,4 @@
-"""Scratch directories of the host lab: a tmpfs, a place on ext4, a place in a directory of the user's."""
+"""Scratch directories of the host lab: a tmpfs, a place on a disk, a place in a directory of the user's."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from functools import cached_property
+from functools import partial
 from typing import Final
 
-from dirmeta.labs import ext4, mounts, stranger
+from dirmeta.labs import disks, images, mounts, stranger
 from dirmeta.labs.directory import Claim
 from dirmeta.labs.idmap import idmapped
 from dirmeta.labs.kmsg import KernelLog
-from dirmeta.observe.steps import WITHOUT_XATTRS, AskAsStranger, IdMap, Mount, Outcome
+from dirmeta.observe.steps import WITHOUT_XATTRS, AskAsStranger, Freeze, IdMap, Mount, Outcome
 from dirmeta.sandbox import namespace, syscalls
 
 _TMPFS: Final = "mode=0755,size=256m,nr_inodes=262144"
@@ -22,10 +22,14 @@ _TMPFS: Final = "mode=0755,size=256m,nr_inodes=262144"
 
 
 class HostScratch:
-    """A directory that is a mount point, so that all mounts in it go with it."""
+    """A directory that is a mount point, so that all mounts in it go with it.
 
-    def __init__(self, path: str, log: KernelLog) -> None:
+    home  a directory for what does not lie in it
+    """
+
+    def __init__(self, path: str, home: str, log: KernelLog) -> None:
         self.path = path
+        self._home = home
         self._log = log
 
     def overlay(self, step: Mount, /) -> None:
@@ -33,6 +37,9 @@ class HostScratch:
 
     def idmapped(self, step: IdMap, /) -> None:
         idmapped(step)
+
+    def freeze(self, step: Freeze, /) -> None:
+        images.freeze(step, _image(self._home))
 
     def stranger(self, step: AskAsStranger, /) -> Outcome:
         return stranger.ask(step)
@@ -43,6 +50,11 @@ class HostScratch:
 
     def log(self) -> list[str] | None:
         return self._log.lines()
+
+
+def _image(home: str) -> str:
+    """A name for an image, in which the kernel's list of loop devices can be seen to be ours."""
+    return f"{home}/dirmeta-{os.urandom(6).hex()}.img"
 
 
 class Places:
@@ -59,8 +71,8 @@ class Places:
         self._claim = Claim(directory) if directory else None
         self._made = 0
         self._kinds: dict[str, Callable[[], AbstractContextManager[str]]] = {"tmpfs": self._on_tmpfs}
-        if ext4.available():
-            self._kinds["ext4"] = lambda: self._below(self._ext4)
+        for kind in disks.available():
+            self._kinds[kind] = partial(self._on_disk, kind)
         if self._claim:
             claimed = self._claim.path
             self._kinds["directory"] = lambda: self._below(claimed)
@@ -86,7 +98,7 @@ class Places:
         namespace.assert_private()
         with kind() as path:
             self._log.begin()
-            yield HostScratch(path, self._log)
+            yield HostScratch(path, self._home, self._log)
 
     def close(self) -> None:
         if self._claim:
@@ -123,10 +135,13 @@ class Places:
         finally:
             shutil.rmtree(path)
 
-    @cached_property
-    def _ext4(self) -> str:
-        """Where the one ext4 file system of this lab is mounted."""
-        path = f"{self._home}/ext4"
-        os.makedirs(path, exist_ok=True)
-        ext4.mount_image(f"{self._home}/dirmeta-{os.urandom(6).hex()}.img", path)
+    def _on_disk(self, kind: str) -> AbstractContextManager[str]:
+        return self._below(self._disk(kind))
+
+    def _disk(self, kind: str) -> str:
+        """Where the one file system of that kind is mounted, which is made when it is first asked for."""
+        path = f"{self._home}/{kind}"
+        if not os.path.ismount(path):
+            os.makedirs(path, exist_ok=True)
+            disks.mount(kind, _image(self._home), path)
         return path

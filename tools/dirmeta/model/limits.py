@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
-from dirmeta.model.overlayfs import Namespace
+from dirmeta.model.overlayfs import Namespace, Option
+
+NUMBERS: Final = (4095, (1 << 20) - 1)
+"""The greatest major and minor number that Linux has for devices."""
+
+T = TypeVar("T")
 
 
 class Limits(NamedTuple):
@@ -13,18 +18,52 @@ class Limits(NamedTuple):
     namespaces  those whose xattrs can be written and mounted
     ids         uids and gids that files can have; None means any
     devices     whether device nodes other than whiteouts can be made
+    numbers     the greatest major and minor number of a device
     trusted     whether ``trusted.*`` xattrs can be written
     acls        whether ``system.posix_acl_*`` can be written
     backings    kinds of scratch directory, the default first
+    frozen      kinds of read-only images that lower layers can be packed into
     xwhiteouts  whether the kernel knows whiteouts that are files (6.7)
+    escapes     whether mounts show an escaped xattr under the name it stands for (6.7)
+    refused     mount options that the kernel does not take, as (namespace that the mount reads, option)
     mtime       the least and greatest mtime in ns, and the granularity in ns
     """
 
     namespaces: tuple[Namespace, ...] = ("trusted", "user")
     ids: tuple[int, ...] | None = None
     devices: bool = True
+    numbers: tuple[int, int] = NUMBERS
     trusted: bool = True
     acls: bool = True
     backings: tuple[str, ...] = ("tmpfs",)
+    frozen: tuple[str, ...] = ()
     xwhiteouts: bool = True
+    escapes: bool = True
+    refused: tuple[tuple[Namespace, Option], ...] = ()
     mtime: tuple[int, int, int] = (-(1 << 62), 1 << 62, 1)
+
+
+def common(one: Limits, other: Limits) -> Limits:
+    """What two places can both do; the order is that of `one`. There may be nothing."""
+    return Limits(
+        namespaces=_both(one.namespaces, other.namespaces),
+        ids=other.ids if one.ids is None else one.ids if other.ids is None else _both(one.ids, other.ids),
+        devices=one.devices and other.devices,
+        numbers=(min(one.numbers[0], other.numbers[0]), min(one.numbers[1], other.numbers[1])),
+        trusted=one.trusted and other.trusted,
+        acls=one.acls and other.acls,
+        backings=_both(one.backings, other.backings),
+        frozen=_both(one.frozen, other.frozen),
+        xwhiteouts=one.xwhiteouts and other.xwhiteouts,
+        escapes=one.escapes and other.escapes,
+        refused=tuple(dict.fromkeys((*one.refused, *other.refused))),
+        mtime=(
+            max(one.mtime[0], other.mtime[0]),
+            min(one.mtime[1], other.mtime[1]),
+            max(one.mtime[2], other.mtime[2]),
+        ),
+    )
+
+
+def _both(one: tuple[T, ...], other: tuple[T, ...]) -> tuple[T, ...]:
+    return tuple(each for each in one if each in other)

@@ -10,10 +10,15 @@ from typing import Final, Literal
 Namespace = Literal["trusted", "user"]
 """Which xattrs a mount reads as its own: ``user`` with the option userxattr, else ``trusted``."""
 
+Option = tuple[str, str]
+"""A mount option as (name, value), value "" for a flag."""
+
 PREFIX: Final[dict[Namespace, str]] = {"trusted": "trusted.overlay.", "user": "user.overlay."}
 OTHER: Final[dict[Namespace, Namespace]] = {"trusted": "user", "user": "trusted"}
 
 MARK: Final = "dirmeta_delegate"
+ESCAPED_MARK: Final = "overlay." + MARK
+"""What a mount shows as the mark, from 6.7 on: the layers of an overlay may be another one's upper."""
 OPAQUE: Final = "opaque"
 REDIRECT: Final = "redirect"
 XWHITEOUT: Final = "whiteout"

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-from dirmeta.model import paths
+from dirmeta.model import acl, overlayfs, paths
 from dirmeta.model.entries import Xattrs
 
 NodeKind = Literal["directory", "file", "symlink", "char", "block", "fifo", "socket"]
@@ -52,6 +52,15 @@ class Node(NamedTuple):
 
 WHITEOUT = Node("char", mode=0)
 """How a whiteout is compared: only its being one counts, never its metadata."""
+
+
+def with_mode(node: Node, mode: int) -> Node:
+    """What a chmod makes of a node: the access ACL follows the mode."""
+    access = node.xattr(overlayfs.ACL_ACCESS)
+    if access is None:
+        return node._replace(mode=mode)
+    xattrs = {**dict(node.xattrs), overlayfs.ACL_ACCESS: acl.with_mode(access, mode)}
+    return node._replace(mode=mode, xattrs=tuple(sorted(xattrs.items())))
 
 
 def link_groups(tree: Tree, groups: Mapping[str, object]) -> Tree:

@@ -13,12 +13,15 @@ from dirmeta.observe.layout import lay_out
 from dirmeta.observe.looks import agree, identify
 from dirmeta.observe.operate import Actors
 from dirmeta.observe.steps import Failure, Job, Result, Step, Unpack, Unpacked
-from dirmeta.observe.walk import ObservationError, answered_by_lsm, running_lsms, walk
+from dirmeta.observe.walk import ALIASES, ObservationError, answered_by_lsm, running_lsms, walk
 
 _AWAY: Final = "/"
 """The working directory between jobs, so that no scratch directory is in use."""
 _WORK: Final = "unpack."
 """Prefix of the directory that an unpacker works in, beside the one it is for."""
+
+
+NOT_TRIED: Final = Unpacked(1, "not tried after another layer hung", "timeout")
 
 
 class Executor:
@@ -32,7 +35,7 @@ class Executor:
         self._scratch = scratch
         self._unpack = unpack
         self._kernel = kernel
-        self._ignored = answered_by_lsm(running_lsms())
+        self._ignored = answered_by_lsm(running_lsms()) | ALIASES
 
     def run(self, job: Job) -> list[Result]:
         """One result a step; where a step can not be done, its `Failure` is the last one."""
@@ -75,6 +78,7 @@ class _Session:
     def __init__(self, scratch: Scratch, unpack: Unpacker, kernel: Kernel, ignored: frozenset[str]) -> None:
         self._scratch = scratch
         self._unpacker = unpack
+        self._hung = False
         self._actors = Actors(kernel)
         self._do: dict[type, Callable[[Any], Result]] = {
             steps.Layout: lambda step: lay_out(step.tree, step.at),
@@ -87,6 +91,7 @@ class _Session:
             steps.Identify: lambda step: identify(step.at, kernel),
             steps.Operate: self._actors.do,
             steps.IdMap: scratch.idmapped,
+            steps.Freeze: scratch.freeze,
             steps.AskAsStranger: scratch.stranger,
             steps.Log: lambda _: scratch.log(),
         }
@@ -104,7 +109,9 @@ class _Session:
         dest = f"{work}/dest"
         os.mkdir(work)
         os.mkdir(dest, 0o755)
-        ended = self._unpacker(step, dest, work)
+        # Who hangs on one layer may hang on every other, and each can take the whole timeout.
+        ended = NOT_TRIED if self._hung else self._unpacker(step, dest, work)
+        self._hung = self._hung or ended.trouble == "timeout"
         if not os.path.lexists(dest):  # an unpacker that took its own destination away
             os.mkdir(dest)
         os.rename(dest, f"{above}/{name}")

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from dirmeta.model.stack import Credentials
-from dirmeta.observe.steps import AskAsStranger, IdMap, Mount, Outcome, Unpack, Unpacked
+from dirmeta.observe.steps import AskAsStranger, Freeze, IdMap, Mount, Outcome, Unpack, Unpacked
 
 
 class Kernel(Protocol):
@@ -45,6 +45,8 @@ class Scratch(Protocol):
     def overlay(self, step: Mount, /) -> None: ...
 
     def idmapped(self, step: IdMap, /) -> None: ...
+
+    def freeze(self, step: Freeze, /) -> None: ...
 
     def stranger(self, step: AskAsStranger, /) -> Outcome: ...
 

@@ -129,6 +129,16 @@ class AskAsStranger(NamedTuple):
     path: str
 
 
+class Freeze(NamedTuple):
+    """Pack directory `at` into a read-only image of that kind (``erofs``, ``squashfs``), and mount it there.
+
+    Result: None.
+    """
+
+    at: str
+    kind: str
+
+
 class Log(NamedTuple):
     """Result: the lines overlayfs wrote to the kernel log since the job began, None where the log
     can not be read."""
@@ -145,6 +155,7 @@ Step = (
     | Identify
     | Operate
     | IdMap
+    | Freeze
     | Log
     | AskAsStranger
 )

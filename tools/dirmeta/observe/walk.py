@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable
@@ -30,6 +31,9 @@ _LSM_XATTRS: Final = {
     "ima": ("security.ima",),
     "evm": ("security.evm",),
 }
+
+ALIASES: Final = frozenset(("trusted.SGI_ACL_FILE", "trusted.SGI_ACL_DEFAULT"))
+"""The names under which XFS lists ACLs once more."""
 
 
 class ObservationError(Exception):
@@ -90,11 +94,21 @@ def _node(full: str, status: os.stat_result, ignored: frozenset[str]) -> Node:
         device = (os.major(status.st_rdev), os.minor(status.st_rdev))
         if kind == "char" and device == (0, 0):
             return WHITEOUT
-    found = xattr.get_all(full, nofollow=True)
+    found = _xattrs(full)
     return Node(
         kind, mode & 0o7777, status.st_uid, status.st_gid, status.st_mtime_ns,
         _sorted(found, ignored) if found else (), content, target, device,
     )  # fmt: skip
+
+
+def _xattrs(full: str) -> list[tuple[bytes, bytes]]:
+    try:
+        found: list[tuple[bytes, bytes]] = xattr.get_all(full, nofollow=True)
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:  # as squashfs says of an image without any
+            raise
+        return []
+    return found
 
 
 def _content(full: str, size: int) -> bytes:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from dirmeta.judge.results import Report, exit_status, summary
+from dirmeta.judge.results import Report, consistent, exit_status, summary
 from dirmeta.rules.catalogue import STATUS, catalogue
 
 VERSION = 1
-INNER = ("rule", "needs", "group")
+INNER = ("rule", "needs", "group", "models", "compared")
 """Fields of a result that only matter between shards, or stand under another name."""
 
 
@@ -20,13 +20,18 @@ def report_json(report: Report) -> str:
 def report_data(report: Report) -> dict[str, Any]:
     """The report as plain data.
 
-    ``dirmeta-report`` is the version of this form; ``rules`` holds one object a rule, in catalogue order.
+    ``dirmeta-report`` is the version of this form; ``rules`` holds one object a rule, in catalogue order;
+    ``mounts`` says which models of overlayfs no mount contradicts, null where none was compared.
     """
     return {
         "dirmeta-report": VERSION,
         "about": report.about,
         "summary": summary(report.results),
         "exit": exit_status(report.results),
+        "mounts": {
+            "consistent": consistent(report.results),
+            "cases": sum(result.compared for result in report.results),
+        },
         "seconds": round(report.seconds, 3),
         "rules": [
             {

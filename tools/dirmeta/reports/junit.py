@@ -6,7 +6,7 @@ import re
 from xml.etree import ElementTree
 
 from dirmeta.judge.results import Report, RuleResult
-from dirmeta.reports.terminal import failure_text
+from dirmeta.reports.terminal import failure_text, mounts_text
 from dirmeta.rules.catalogue import catalogue
 
 # XML 1.0 has no way to write other control characters, not even escaped.
@@ -31,6 +31,8 @@ def report_junit(report: Report) -> str:
     properties = ElementTree.SubElement(suite, "properties")
     for name, words in report.about.items():
         ElementTree.SubElement(properties, "property", name=name, value=_clean(words))
+    if words := mounts_text(report.results):
+        ElementTree.SubElement(properties, "property", name="mounts", value=words)
     for result in report.results:
         _case(suite, result)
     ElementTree.indent(suite)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from dirmeta.judge.results import Report, RuleResult, Witness, summary
+from dirmeta.judge.results import Report, RuleResult, Witness, consistent, summary
 from dirmeta.rules.catalogue import catalogue
 
 INDENT = "      "
@@ -26,6 +26,7 @@ def _witness(witness: Witness) -> str:
         f"saw   {witness.saw}",
         *(f"log   {line}" for line in witness.log),
         f"blame {witness.blame}",
+        *([f"note  {witness.note}"] if witness.note else []),
         f"again {witness.again}    (--keep DIR leaves tars, diff directories and the mount command)",
     ]
     return "\n".join(lines)
@@ -39,6 +40,8 @@ def report_text(report: Report) -> str:
 def _lines(report: Report) -> Iterator[str]:
     for name, words in report.about.items():
         yield f"{name:<9} {words}"
+    if words := mounts_text(report.results):
+        yield f"{'mounts':<9} {words}"
     yield ""
     yield from (rule_line(result) for result in report.results)
     for result in report.results:
@@ -49,9 +52,19 @@ def _lines(report: Report) -> Iterator[str]:
     yield f"{summary(report.results)}    ({report.seconds:.1f} s)"
 
 
+def mounts_text(results: Sequence[RuleResult]) -> str:
+    """``consistent with topmost (1,024 cases)``: which semantics the mounts have, whatever is claimed."""
+    models = consistent(results)
+    if models is None:
+        return ""
+    cases = sum(result.compared for result in results)
+    return f"consistent with {' or '.join(models) or 'no semantics known'} ({cases:,} cases)"
+
+
 def rule_line(result: RuleResult) -> str:
     """One rule, its verdict and the reason for it."""
     rule = catalogue()[result.rule]
     words = rule.title if result.verdict in ("pass", "fail", "noted") else result.reason
+    words += f"; {result.observed}" if result.observed else ""
     cases = f"{result.cases:>6}" if result.cases else " " * 6
     return f"{result.verdict:<11}{rule.id:<21}{rule.status} {cases}  {words}".rstrip()

@@ -13,7 +13,18 @@ from dirmeta.model.stack import Layer
 from dirmeta.model.tree import Node, Tree
 from dirmeta.rules.findings import Difference, Finding, differences
 from dirmeta.rules.registry import Needs, Trial, judges, watches
-from dirmeta.rules.seen import Guarantees, Kept, LayerSeen, Looks, StackSeen, Stranger, Switched, Twice, Views
+from dirmeta.rules.seen import (
+    Guarantees,
+    Kept,
+    LayerSeen,
+    Looks,
+    Pairs,
+    StackSeen,
+    Stranger,
+    Switched,
+    Twice,
+    Views,
+)
 from dirmeta.rules.words import describe
 
 
@@ -35,9 +46,27 @@ def same(rule: str, needs: Needs) -> None:
 same("MERGE-EQUIV", {"unmarked below marked": 0.1})
 same("MERGE-MONOTONE", {"several layers": 0.3})
 same("MERGE-OPTIONS", {"unmarked below marked": 0.1})
-same("MERGE-BACKING", {"unmarked below marked": 0.1})
-same("MERGE-NESTED", {"unmarked below marked": 0.1})
 same("MERGE-NAMES", {"several layers": 0.3})
+
+
+def as_expected(rule: str, needs: Needs) -> None:
+    """Register the rule that everything is as it has to be."""
+
+    @judges(rule, Pairs, needs)
+    def all_pairs_are_alike(trial: Trial) -> Iterator[Finding]:
+        if trial.seen.failed:
+            yield Finding(rule, "the mount", "mounted", trial.seen.failed)
+        for label, (expected, seen) in trial.seen.pairs.items():
+            for each in differences(expected, seen, trial.terms.granularity):
+                want, saw = describe(each)
+                yield Finding(rule, each.path, want, f"{saw}    {label}", node=each.saw)
+
+
+as_expected("MERGE-OPTIONS", {"unmarked below marked": 0.1})
+as_expected("MERGE-BACKING", {"unmarked below marked": 0.1})
+as_expected("MERGE-NESTED", {"unmarked below marked": 0.1})
+as_expected("COMPAT-MOVE", {"unmarked below marked": 0.1})
+as_expected("MERGE-NAMESPACE", {"other namespace's mark": 0.05, "unmarked below marked": 0.1})
 
 
 @judges("MERGE-AGREE", Looks, {"several layers": 0.3})

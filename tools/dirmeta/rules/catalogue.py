@@ -24,10 +24,12 @@ CLAIMS: Final[dict[str, str]] = {
     "whiteouts": "writes no overlayfs whiteouts",
     "chunked": "takes no zstd:chunked layers",
     "no-feature": "is judged as delegate",
-    "two-kernels": "is one kernel, and the rule compares two",
+    "two-kernels": "has no such feature to switch; `dirmeta diff-kernels` compares two kernels",
     "engine": "is no engine that goes from an image to a running view",
     "producer": "produces no layers",
-    "two-backings": "mounts one backing file system only here; as root there is ext4 on a loop device too",
+    "two-backings": "mounts one backing file system only here; as root there are ext4, xfs, btrfs, erofs and "
+    "squashfs on loop devices too, each where the kernel has it and what makes it is installed",
+    "two-namespaces": "reads and writes marks of one namespace only here; as root there are both",
     "escaped-xattrs": "mounts on a kernel before 6.7, which lets nobody store overlay xattrs through a mount",
 }
 """What a rule may require → why it does not apply to who lacks it."""

@@ -9,7 +9,7 @@ things with each other, and need no oracle.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from dirmeta.model.semantics import Policies
@@ -59,7 +59,7 @@ class Check:
     """How one rule is judged on records of one type.
 
     judge    yields what breaks the rule
-    watch    for open rules: yields what happened, in a few words that are counted
+    watch    for what is open: yields what happened, in a few words that are counted
     refusals whether a layer that was refused has answered too
     local    whether silence about a pack is silence about each of its cases: nothing is asked of a case
              as a whole
@@ -90,10 +90,12 @@ def judges(
 
 
 def watches(rule: str, seen: type, needs: Needs | None = None) -> Callable[[Watch], Watch]:
-    """Register a function that tells what happened where an open rule speaks."""
+    """Register a function that tells what happened where an open rule speaks, or the open part of one that
+    has a judge already."""
 
     def register(function: Watch) -> Watch:
-        CHECKS[rule, seen] = Check(rule, seen, needs or {}, watch=function)
+        check = CHECKS.get((rule, seen), Check(rule, seen, needs or {}))
+        CHECKS[rule, seen] = replace(check, watch=function, local=False)
         return function
 
     return register

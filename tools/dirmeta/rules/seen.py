@@ -58,6 +58,16 @@ class Views(NamedTuple):
     failed: str = ""
 
 
+class Pairs(NamedTuple):
+    """Trees of which two at a time are to be alike.
+
+    pairs  label → (as it has to be, as it is)
+    """
+
+    pairs: dict[str, tuple[Tree, Tree]]
+    failed: str = ""
+
+
 class Looks(NamedTuple):
     """Every directory's metadata, asked for in several ways.
 
@@ -86,6 +96,28 @@ class Switched(NamedTuple):
     on: Tree
     off: Tree
     refused: str = ""
+
+
+class Behaviour(NamedTuple):
+    """One stack, mounted with a fresh upper, changed, and mounted again.
+
+    trees    moment → tree; a time is None where the clock has set it
+    answers  path → call → the name of its errno, or "success"
+    facts    path → what holds there of identity numbers and times
+    """
+
+    trees: dict[str, Tree]
+    answers: dict[str, dict[str, str]]
+    facts: dict[str, frozenset[str]]
+    failed: str = ""
+
+
+class Behaviours(NamedTuple):
+    """The same stack in two ways that are to come to the same; names: what the two are called."""
+
+    first: Behaviour
+    second: Behaviour
+    names: tuple[str, str]
 
 
 class Kept(NamedTuple):

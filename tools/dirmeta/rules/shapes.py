@@ -220,6 +220,22 @@ def aufs_names(trial: Trial) -> Iterator[str]:
                 yield "a whiteout" if seen.tree.get(hidden, _NOTHING).is_whiteout else "dropped"
 
 
+@watches("UNPACK-FORGED", StackSeen)
+def whiteouts_in_disguise(trial: Trial) -> Iterator[str]:
+    """A device entry for char 0:0, which on disk is a whiteout: what a subject makes of it."""
+    for _, layer, seen in layers(trial):
+        for path, entry in layer.others.items():
+            if entry.kind == "char" and entry.device == (0, 0):
+                made = seen.tree.get(path)
+                if not seen.ok:
+                    what = "makes the layer refused" if seen.refused else seen.trouble
+                elif made is None:
+                    what = "is dropped"
+                else:
+                    what = "becomes a whiteout" if made.is_whiteout else f"becomes a {made.kind}"
+                yield f"a char 0:0 device {what}"
+
+
 @watches("UNPACK-UNSUPPORTED", StackSeen)
 def no_room_for_marks(trial: Trial) -> Iterator[str]:
     """A file system that can not store the mark: an error, a warning, or silence."""

@@ -18,29 +18,52 @@ _TROUBLE: Final = (
     ("warning", re.compile(r"WARNING: .*")),
 )
 """What it is called, and the line that says it; the first that fits counts."""
+_PANIC: Final = b"Kernel panic - not syncing"
+_PIECE: Final = 1 << 16
 _TAIL: Final = 12
 _CLEAN: Final = re.compile(r"\x1b\[[0-9;]*m|\r")
 
 
 class Console:
-    """The text a guest has written, in a memory file whose descriptor is `fd`."""
+    """The text a guest writes into a pipe, whose ends are `reading` and, until it is closed, `writing`."""
 
     def __init__(self) -> None:
-        self.fd = os.memfd_create("console")
+        self.reading, self.writing = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(self.reading, False)
+        self._bytes = bytearray()
         self._seen = 0
+
+    def hand_over(self) -> None:
+        """The guest has its end now; ours is closed, so that its end is noticed."""
+        os.close(self.writing)
+        self.writing = -1
+
+    def read(self) -> bool:
+        """Take in what has been written; False at the end, when nobody can write any more."""
+        try:
+            while piece := os.read(self.reading, _PIECE):
+                self._bytes += piece
+        except BlockingIOError:
+            return True
+        return False
 
     def text(self) -> str:
         """All of it."""
-        return self._from(0)
+        self.read()
+        return _CLEAN.sub("", self._bytes.decode(errors="replace"))
 
     def news(self) -> str:
         """What has come since it was last asked for."""
-        size = os.fstat(self.fd).st_size
-        if size == self._seen:
+        self.read()
+        if len(self._bytes) == self._seen:
             return ""
-        text = self._from(self._seen)
-        self._seen = size
-        return text
+        new = self._bytes[self._seen :]
+        self._seen = len(self._bytes)
+        return _CLEAN.sub("", new.decode(errors="replace"))
+
+    def panicked(self) -> bool:
+        """Whether the kernel has said that it will not go on."""
+        return _PANIC in self._bytes
 
     def last_lines(self) -> str:
         """The end of it, on one line, for a message about a guest that did not come up."""
@@ -48,11 +71,9 @@ class Console:
         return " | ".join(lines[-3:]) or "it said nothing"
 
     def close(self) -> None:
-        os.close(self.fd)
-
-    def _from(self, start: int) -> str:
-        size = os.fstat(self.fd).st_size
-        return _CLEAN.sub("", os.pread(self.fd, size - start, start).decode(errors="replace"))
+        os.close(self.reading)
+        if self.writing >= 0:
+            self.hand_over()
 
 
 def trouble(text: str) -> tuple[str, str]:

@@ -15,8 +15,10 @@ from dirmeta.labs.guest.wire import Late, Lost
 from dirmeta.observe import transport
 from dirmeta.observe.steps import Failure, Job, Result, Unpack, UnpackTogether
 
-JOB_TIMEOUT: Final = 60.0
+JOB_TIMEOUT: Final = 20.0
 """Seconds for the jobs of one call; a guest that takes longer hangs."""
+_SHORT: Final = 5.0
+"""The same where a hang has been seen before, which is to be seen again many times while its case is reduced."""
 
 
 class Guest(Protocol):
@@ -45,35 +47,38 @@ class GuestLab:
         self._subject = subject
         self._backing = backing
         self._guest: Guest | None = None
+        self._patience = JOB_TIMEOUT
+        self._python: GuestPython | None = None
         self._start()
 
     def _start(self) -> None:
-        self._guest = guest = self._boot()
+        """Boot, and look around there."""
+        self._guest = self._boot()
         try:
-            self._python = GuestPython(self)
-            welcome = self._python.call(JOB_TIMEOUT, agent.start, self._subject, self._backing, "")
+            self._start_python()
         except (Lost, Late) as error:
-            why = guest.console.last_lines()
-            self.close()
-            raise LabError(f"the guest was lost while it started: {why}") from error
+            raise self._misbehaved("lost" if isinstance(error, Lost) else "hang", JOB_TIMEOUT) from error
         except BaseException:
             self.close()
             raise
+
+    def _start_python(self) -> GuestPython:
+        self._python = GuestPython(self)
+        welcome = self._python.call(JOB_TIMEOUT, agent.start, self._subject, self._backing, "")
         self.limits, self.claims_feature, self.kernel, self.log_readable = welcome
+        return self._python
 
     def exchange(self, request: bytes, timeout: float) -> bytes:
         """Raises Lost, Late."""
         assert self._guest is not None
         return self._guest.exchange(request, timeout)
 
-    def run(self, jobs: Sequence[Job], timeout: float = JOB_TIMEOUT) -> list[list[Result]]:
-        """The results of each job. `timeout` in seconds, beside what the subject may take.
-
-        Raises LabError, Misbehaviour.
-        """
+    def run(self, jobs: Sequence[Job]) -> list[list[Result]]:
+        """The results of each job. Raises LabError, Misbehaviour."""
+        timeout = self._patience
         if self._guest is None:
-            self._start()
-        console = self._guest.console  # type: ignore[union-attr]  # started just now
+            self._guest = self._boot()
+        console = self._guest.console
         try:
             results = self._run(jobs, timeout)
         except (Lost, Late) as error:
@@ -99,7 +104,8 @@ class GuestLab:
         timeout += patience * sum(
             isinstance(step, Unpack | UnpackTogether) for job in jobs for step in job.steps
         )
-        answers = self._python.call(timeout, agent.run, list(map(transport.flat_job, jobs)))
+        python = self._python or self._start_python()
+        answers = python.call(timeout, agent.run, list(map(transport.flat_job, jobs)))
         return list(map(transport.results, answers))
 
     def _explained(self, job: Job, errno: int, timeout: float) -> list[Result]:
@@ -114,12 +120,15 @@ class GuestLab:
         assert self._guest is not None
         text = self._guest.console.news() if news is None else news
         kind, line = trouble(text)
+        if otherwise == "hang":
+            self._patience = _SHORT
         self.close()
         silent = f"no answer in {timeout:g} s" if otherwise == "hang" else "the guest ended"
         return Misbehaviour(kind or otherwise, line or silent, excerpt(text))
 
     def close(self) -> None:
         """End it; everything inside is gone when this returns."""
+        self._python = None
         if self._guest is not None:
             self._guest.close()
             self._guest = None

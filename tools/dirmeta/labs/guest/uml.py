@@ -33,17 +33,20 @@ class Uml:
         self._name = name
         agent = compiling.agent().read_bytes()
         self.console = Console()
-        self._wire = wire = Wire()
+        self._wire = wire = Wire(self.console)
         fds = (wire.channel, wire.reads, wire.writes)
         try:
-            self._world = Worker(fds=(*fds, self.console.fd))
+            self._world = Worker(fds=(*fds, self.console.writing))
         except WorkerError as error:
             self._close_files()
             raise LabError(str(error)) from error
         try:
             command = _command(image, wire, "batching" if batching else "plain")
-            self._world.call_within(START_TIMEOUT, inside.boot, command, agent, fds, self.console.fd, cpu)
+            self._world.call_within(
+                START_TIMEOUT, inside.boot, command, agent, fds, self.console.writing, cpu
+            )
             wire.hand_over()
+            self.console.hand_over()
             wire.wait_for_guest(BOOT_TIMEOUT)
         except (WorkerError, Lost, Late) as error:
             why = str(error) if isinstance(error, WorkerError) else self.console.last_lines()

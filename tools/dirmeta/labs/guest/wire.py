@@ -12,9 +12,13 @@ import struct
 import time
 from typing import Final
 
-_LENGTH: Final = struct.Struct("<Q")
+from dirmeta.labs.guest.console import Console
+
+LENGTH: Final = struct.Struct("<Q")
 _SIZE: Final = 128 << 20
 _HALF: Final = _SIZE // 2
+_LAST_WORDS: Final = 200
+"""Milliseconds without a word after which a kernel that has panicked has said all."""
 
 
 class Lost(Exception):
@@ -25,19 +29,65 @@ class Late(Exception):
     """The guest has not answered in time."""
 
 
+class Ear:
+    """Reads what a guest says on `fd`, and its console on the way: who has panicked is not waited for."""
+
+    def __init__(self, fd: int, console: Console) -> None:
+        self._fd = fd
+        self._console = console
+        self._poll = select.poll()
+        self._poll.register(fd, select.POLLIN)
+        self._poll.register(console.reading, select.POLLIN)
+
+    def hear(self, size: int, deadline: float) -> bytes:
+        """So many bytes; `deadline` by the monotonic clock. Raises Lost, Late."""
+        heard = bytearray()
+        while len(heard) < size:
+            ready = [fd for fd, _ in self._poll.poll(max(0.0, deadline - time.monotonic()) * 1000)]
+            if not ready:
+                raise Late
+            if self._fd in ready:
+                heard += self._read(size - len(heard))
+            elif not self._console.read():
+                raise Lost
+            elif self._console.panicked():
+                self._hear_last_words()
+                raise Lost
+        return bytes(heard)
+
+    def hear_length(self, deadline: float) -> int:
+        """How many bytes the next message has. Raises Lost, Late."""
+        length: int = LENGTH.unpack(self.hear(LENGTH.size, deadline))[0]
+        return length
+
+    def _read(self, size: int) -> bytes:
+        try:
+            more = os.read(self._fd, size)
+        except ConnectionError:  # a socket whose other end went without having read all
+            raise Lost from None
+        if not more:
+            raise Lost
+        return more
+
+    def _hear_last_words(self) -> None:
+        poll = select.poll()
+        poll.register(self._console.reading, select.POLLIN)
+        while poll.poll(_LAST_WORDS) and self._console.read():
+            pass
+
+
 class Wire:
     """The host's end, and the three descriptors that the guest is given.
 
     channel  the file; reads, writes  what the guest's serial line reads from and writes to
     """
 
-    def __init__(self) -> None:
+    def __init__(self, console: Console) -> None:
         self.channel = os.memfd_create("wire")
         os.truncate(self.channel, _SIZE)
         self.reads, self._ring = os.pipe()
         self._bell, self.writes = os.pipe()
-        self._poll = select.poll()
-        self._poll.register(self._bell, select.POLLIN)
+        self._ear = Ear(self._bell, console)
 
     def hand_over(self) -> None:
         """The guest has its ends now; ours are closed, so that its end is noticed."""
@@ -46,31 +96,24 @@ class Wire:
 
     def wait_for_guest(self, timeout: float) -> None:
         """Until it says that it is there. `timeout` in seconds. Raises Lost, Late."""
-        self._hear(time.monotonic() + timeout)
+        self._ear.hear_length(time.monotonic() + timeout)
 
     def exchange(self, request: bytes, timeout: float) -> bytes:
         """The answer to a request; `timeout` in seconds. Raises Lost, Late; ValueError if it is too long."""
-        if len(request) > _HALF:
-            raise ValueError(f"a request of {len(request)} bytes is too long for a guest")
+        check(request)
         os.pwrite(self.channel, request, 0)
         try:
-            os.write(self._ring, _LENGTH.pack(len(request)))
+            os.write(self._ring, LENGTH.pack(len(request)))
         except BrokenPipeError:
             raise Lost from None
-        return os.pread(self.channel, self._hear(time.monotonic() + timeout), _HALF)
-
-    def _hear(self, deadline: float) -> int:
-        heard = b""
-        while len(heard) < _LENGTH.size:
-            if not self._poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-                raise Late
-            more = os.read(self._bell, _LENGTH.size - len(heard))
-            if not more:
-                raise Lost
-            heard += more
-        length: int = _LENGTH.unpack(heard)[0]
-        return length
+        return os.pread(self.channel, self._ear.hear_length(time.monotonic() + timeout), _HALF)
 
     def close(self) -> None:
         for fd in (self.channel, self._ring, self._bell):
             os.close(fd)
+
+
+def check(request: bytes) -> None:
+    """ValueError where a request is longer than what the agent has room for."""
+    if len(request) > _HALF:
+        raise ValueError(f"a request of {len(request)} bytes is too long for a guest")

@@ -12,6 +12,10 @@
 /* die.c: there is nobody to return an error to; the last line on the console says what went wrong. */
 _Noreturn void die(const char *what);
 
+/* bytes.c: false where the other end is gone. */
+bool read_all(int fd, void *to, size_t size);
+bool write_all(int fd, const void *from, size_t size);
+
 /* arena.c: memory of one request, given back as a whole. */
 void *take(size_t size);
 void give_all_back(void);
@@ -64,7 +68,7 @@ long walk(const char *at);
 void run_jobs(struct reader *in);
 
 /* wire.c: one message in, one message out. */
-void wire_open(const char *channel, const char *bell);
+void wire_open(const char *device, const char *line); /* no device: all goes through the line */
 struct text wire_receive(void); /* no bytes at the end */
 uint8_t *wire_reply(size_t *room);
 void wire_send(size_t size);

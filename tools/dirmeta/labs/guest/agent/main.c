@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The agent of a guest, and its first process: sees to what every process expects to find, then does
- * what the host asks for until the host is gone. The kernel's command line tells it DEVICE and LINE to
- * talk through, and CALLS=batching|plain.
+ * The agent of a guest, and in UML its first process: sees to what every process expects to find, then does
+ * what the host asks for until the host is gone. Its environment (the kernel's command line) tells it
+ * DEVICE, where there is one, and LINE to talk through, and CALLS=batching|plain.
  */
 #include <errno.h>
 #include <signal.h>
@@ -43,7 +43,7 @@ static const char *told(const char *name)
 	const char *value = getenv(name);
 
 	if (!value)
-		die("the kernel's command line does not tell all");
+		die("the environment does not tell all");
 	return value;
 }
 
@@ -75,7 +75,7 @@ int main(void)
 	setrlimit(RLIMIT_NOFILE, &files);
 	mount_usual();
 	find_batching(!strcmp(told("CALLS"), "batching"));
-	wire_open(told("DEVICE"), told("LINE"));
+	wire_open(getenv("DEVICE"), told("LINE"));
 	wire_send(0);
 	while ((message = wire_receive()).size) {
 		wire_send(answer(message));

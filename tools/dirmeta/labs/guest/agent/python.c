@@ -57,33 +57,16 @@ void start_python(struct reader *in)
 	from_python = answers[0];
 }
 
-static bool move_all(ssize_t (*move)(int, void *, size_t), int fd, void *bytes, size_t size)
-{
-	for (size_t moved = 0; moved < size;) {
-		ssize_t more = move(fd, (uint8_t *)bytes + moved, size - moved);
-
-		if (more <= 0)
-			return false;
-		moved += (size_t)more;
-	}
-	return true;
-}
-
-static ssize_t put(int fd, void *bytes, size_t size)
-{
-	return write(fd, bytes, size);
-}
-
 size_t ask_python(struct text message, uint8_t *answer, size_t room)
 {
 	uint64_t length = htole64(message.size);
 
-	if (!move_all(put, to_python, &length, sizeof(length)) ||
-	    !move_all(put, to_python, (void *)message.bytes, message.size) ||
-	    !move_all(read, from_python, &length, sizeof(length)))
+	if (!write_all(to_python, &length, sizeof(length)) ||
+	    !write_all(to_python, message.bytes, message.size) ||
+	    !read_all(from_python, &length, sizeof(length)))
 		return 0;
 	length = le64toh(length);
 	if (length > room)
 		die("an answer is too long");
-	return move_all(read, from_python, answer, length) ? length : 0;
+	return read_all(from_python, answer, length) ? length : 0;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Messages to and from the host. The bytes lie in a file that both have: a block device here, a request at
- * its start and the answer in its second half. A serial line is the bell: eight bytes that say how many
- * there are. (A serial line alone loses bytes, and is slow.)
+ * Messages to and from the host, each announced on a line by its length in eight bytes. Where there is a
+ * block device too, the bytes lie on that: a file that both sides have, a request at its start and the
+ * answer in its second half. (UML's serial line alone loses bytes, and is slow.) Without one they follow
+ * on the line, a virtio port.
  */
 #include <endian.h>
 #include <fcntl.h>
@@ -15,9 +16,10 @@
 #include "agent.h"
 
 #define BLOCK 4096UL
+#define HALF (64UL << 20) /* without a device; both sides have to agree on it */
 
-static int channel, bell;
-static size_t half;
+static int channel = -1, bell;
+static size_t half = HALF;
 static uint8_t *request, *answer;
 
 static uint8_t *buffer(void)
@@ -29,20 +31,34 @@ static uint8_t *buffer(void)
 	return made;
 }
 
-void wire_open(const char *device, const char *line)
+static void open_device(const char *device)
 {
-	struct termios raw;
 	uint64_t size;
 
 	channel = open(device, O_RDWR | O_DIRECT | O_CLOEXEC);
 	if (channel < 0 || ioctl(channel, BLKGETSIZE64, &size))
 		die("the device for messages can not be opened");
-	bell = open(line, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (bell < 0 || tcgetattr(bell, &raw))
-		die("the serial line can not be opened");
-	cfmakeraw(&raw);
-	tcsetattr(bell, TCSANOW, &raw);
 	half = size / 2;
+}
+
+static void open_line(const char *line)
+{
+	struct termios raw;
+
+	bell = open(line, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (bell < 0)
+		die("the line to the host can not be opened");
+	if (!tcgetattr(bell, &raw)) { /* a port is no terminal */
+		cfmakeraw(&raw);
+		tcsetattr(bell, TCSANOW, &raw);
+	}
+}
+
+void wire_open(const char *device, const char *line)
+{
+	if (device)
+		open_device(device);
+	open_line(line);
 	request = buffer();
 	answer = buffer();
 }
@@ -52,20 +68,21 @@ static size_t whole_blocks(size_t size)
 	return (size + BLOCK - 1) & ~(BLOCK - 1);
 }
 
+static bool fetch(size_t size)
+{
+	if (channel < 0)
+		return read_all(bell, request, size);
+	return pread(channel, request, whole_blocks(size), 0) == (ssize_t)whole_blocks(size);
+}
+
 struct text wire_receive(void)
 {
 	uint64_t size;
-	size_t got = 0;
 
-	while (got < sizeof(size)) {
-		ssize_t more = read(bell, (uint8_t *)&size + got, sizeof(size) - got);
-
-		if (more <= 0)
-			return (struct text){NULL, 0};
-		got += (size_t)more;
-	}
+	if (!read_all(bell, &size, sizeof(size)))
+		return (struct text){NULL, 0};
 	size = le64toh(size);
-	if (size > half || pread(channel, request, whole_blocks(size), 0) != (ssize_t)whole_blocks(size))
+	if (size > half || !fetch(size))
 		die("a request can not be read");
 	return (struct text){(const char *)request, size};
 }
@@ -79,9 +96,10 @@ uint8_t *wire_reply(size_t *room)
 void wire_send(size_t size)
 {
 	uint64_t told = htole64(size);
+	bool beside = channel >= 0;
 
-	if (pwrite(channel, answer, whole_blocks(size), (off_t)half) != (ssize_t)whole_blocks(size))
+	if (beside && pwrite(channel, answer, whole_blocks(size), (off_t)half) != (ssize_t)whole_blocks(size))
 		die("an answer can not be written");
-	if (write(bell, &told, sizeof(told)) != sizeof(told))
+	if (!write_all(bell, &told, sizeof(told)) || (!beside && !write_all(bell, answer, size)))
 		die("the host can not be told");
 }

@@ -1,18 +1,15 @@
-"""An ext4 file system in a file, on a loop device that is free again when it is unmounted."""
+"""Mounting a file: a loop device that is free again once what lies on it is unmounted."""
 
 from __future__ import annotations
 
 import errno
 import fcntl
 import os
-import shutil
 import struct
-import subprocess
 from typing import Final
 
 from dirmeta.sandbox import syscalls
 
-_SIZE: Final = 512 << 20
 _CONTROL: Final = "/dev/loop-control"
 # linux/loop.h
 _LOOP_CTL_GET_FREE: Final = 0x4C82
@@ -21,12 +18,9 @@ _LO_FLAGS_AUTOCLEAR: Final = 4
 _CONFIG: Final = struct.Struct("=II QQQQQ IIII 64s 64s 32s QQ 8Q")
 _TRIES: Final = 32
 
-MTIME: Final = (-(1 << 31) * 10**9, 0x3_7FFF_FFFF * 10**9, 1)
-"""Least, greatest and granularity in ns, with inodes of 256 bytes (Documentation/filesystems/ext4)."""
-
 
 def available() -> bool:
-    """Whether this process can make one: a loop device to be had, the driver, and mkfs.ext4."""
+    """Whether this process can have a loop device."""
     try:
         control = os.open(_CONTROL, os.O_RDWR)
     except OSError:
@@ -37,40 +31,23 @@ def available() -> bool:
         return False
     finally:
         os.close(control)
-    return os.path.exists(f"/dev/loop{number}") and _mkfs() is not None and _driver()
+    return os.path.exists(f"/dev/loop{number}")
 
 
-def _mkfs() -> str | None:
-    return shutil.which("mkfs.ext4", path=os.environ.get("PATH", "") + ":/sbin:/usr/sbin")
-
-
-def _driver() -> bool:
+def drivers() -> frozenset[str]:
+    """The file systems on devices that this kernel can mount."""
     with open("/proc/filesystems", encoding="ascii") as file:
-        return "\text4\n" in file.read()
+        return frozenset(line.strip() for line in file if not line.startswith("nodev"))
 
 
-def mount_image(image: str, at: str) -> None:
-    """Make the file `image`, and mount it on the directory `at`. OSError says what failed."""
-    with open(image, "wb") as file:
-        file.truncate(_SIZE)
-    _format(image)
-    device = _attach(image)
+def mount_file(file: str, at: str, kind: str, flags: int = 0, options: str = "") -> None:
+    """Mount the file system of that kind that a file holds; its name may go then. Raises OSError."""
+    device = _attach(file)
     device.only_read()
     try:
-        syscalls.mount(f"/dev/loop{device.number}", at, "ext4", 0, "user_xattr,acl")
+        syscalls.mount(f"/dev/loop{device.number}", at, kind, flags, options)
     finally:
         os.close(device.fd)
-
-
-def _format(image: str) -> None:
-    tool = _mkfs()
-    if tool is None:
-        raise FileNotFoundError(errno.ENOENT, "mkfs.ext4 is missing; apt-get install e2fsprogs")
-    options = ["-q", "-F", "-m0", "-I256", "-N65536", "-O^has_journal", "-Elazy_itable_init=1,root_owner=0:0"]
-    done = subprocess.run([tool, *options, image], capture_output=True, text=True, check=False)
-    if done.returncode:
-        last = done.stderr.strip().rpartition("\n")[2]
-        raise OSError(errno.EIO, f"mkfs.ext4 failed: {last}", image)
 
 
 class _Device:
@@ -86,8 +63,8 @@ class _Device:
         os.close(writing)
 
 
-def _attach(image: str) -> _Device:
-    backing = os.open(image, os.O_RDWR)
+def _attach(file: str) -> _Device:
+    backing = os.open(file, os.O_RDWR)
     control = os.open(_CONTROL, os.O_RDWR)
     try:
         for _ in range(_TRIES):

@@ -1,0 +1,96 @@
+"""Confirming and reducing are bounded, and a witness that may not be minimal says so."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from dirmeta.judge.bench import Bench
+from dirmeta.judge.experiments import Conditions, encoded
+from dirmeta.judge.families import families
+from dirmeta.judge.results import RuleResult
+from dirmeta.judge.runner import HANGS, run_shard
+from dirmeta.labs.model import ModelLab
+from dirmeta.model.entries import Entry
+from dirmeta.model.stack import Layer
+from dirmeta.observe.executor import NOT_TRIED
+from dirmeta.observe.steps import Job, Unpack, Unpacked
+from dirmeta.rules.registry import Terms
+
+from .miniatures.mounts import mount
+from .miniatures.unpackers import SECONDS, Apart, process
+from .test_miniature_unpackers import bench_for
+
+HANGING = "hangs_on_implied"
+UNPACKING = "unpack/test_wellformed::layers"
+MERGING = "merge/test_source::source"
+
+
+def unpacked(bench: Bench) -> RuleResult:
+    return run_shard(families()[UNPACKING], UNPACKING, 0, ["UNPACK-PARENTS"], bench)["UNPACK-PARENTS"]
+
+
+def merged(bench: Bench) -> RuleResult:
+    return run_shard(families()[MERGING], MERGING, 0, ["MERGE-SOURCE"], bench)["MERGE-SOURCE"]
+
+
+def merging() -> Bench:
+    terms = Terms(delegate=True, claims=frozenset({"feature"}))
+    lab = ModelLab(mount["TakesTheLowest"].defect)
+    return Bench(lab, terms, Conditions(feature=True, delegate=True), mounts=frozenset({"feature"}))
+
+
+class Counting(ModelLab):
+    """Counts the jobs that it does."""
+
+    jobs = 0
+
+    def run(self, jobs):  # type: ignore[no-untyped-def]
+        self.jobs += len(jobs)
+        return super().run(jobs)
+
+
+def test_a_witness_says_nothing_of_its_size_where_it_is_minimal() -> None:
+    [witness] = merged(merging()).witnesses
+    assert witness.note == ""
+
+
+def test_reducing_ends_with_the_time_of_the_run() -> None:
+    lab = Counting(mount["TakesTheLowest"].defect)
+    [witness] = merged(replace(merging(), lab=lab)).witnesses
+    whole = lab.jobs
+    lab.jobs = 0
+    [coarse] = merged(replace(merging(), lab=lab, reduce_until=time.monotonic())).witnesses
+    assert "time for reducing it was over" in coarse.note
+    assert len(coarse.listing) > len(witness.listing)
+    assert lab.jobs < whole / 2
+
+
+def test_a_hanging_subject_is_reduced_within_so_many_hangs() -> None:
+    hanging = Apart(process[HANGING].defect, HANGING)
+    with bench_for(hanging) as bench:
+        bench.hangs = 2
+        result = unpacked(bench)
+    assert result.verdict == "fail"
+    assert "each try can hang" in result.witnesses[0].note
+    assert bench.hangs == 0
+    assert result.cases < HANGS
+
+
+def test_hangs_in_reducing_are_counted_over_the_whole_run() -> None:
+    with bench_for(Apart(process[HANGING].defect, HANGING)) as bench:
+        bench.hangs = 0
+        started = time.monotonic()
+        result = unpacked(bench)
+        took = time.monotonic() - started
+    assert result.verdict == "fail"
+    assert took < (HANGS + 1) * 10 * SECONDS
+
+
+def test_a_job_waits_for_one_hang_only() -> None:
+    with bench_for(Apart(process[HANGING].defect, HANGING)) as bench:
+        layer = encoded(Layer((Entry("a/f", "file"),)), "pax")
+        [results] = bench.lab.run(
+            [Job((Unpack("l1", layer), Unpack("l2", layer)), bench.lab.limits.backings[0])]
+        )
+    assert results == [Unpacked(-9, "", "timeout"), NOT_TRIED]

@@ -1,0 +1,94 @@
+"""How fast guests are: from nothing to a verdict, and from case to verdict.
+
+Kernels are taken as they are built; where one is not, its lines say how to build it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from statistics import median
+from typing import Final
+
+from dirmeta import kernels
+from dirmeta.judge.bench import Bench, Profile
+from dirmeta.judge.families import families
+from dirmeta.judge.figures import MERGE, Figure, judged, whole_scope
+from dirmeta.judge.opening import Wanted, bench_on, open_subject
+from dirmeta.labs.guest.lab import GuestLab
+from dirmeta.labs.guest.uml import Uml, processor
+
+OLD: Final = "6.12"
+NEW: Final = "7.3"
+PATCHED: Final = "6.12+dirmeta"
+TWO_LAYERS: Final = "merge/test_small_scope::two_layers"
+THREE_LAYERS: Final = "merge/test_small_scope::three_layers"
+_ROUNDS: Final = 3
+
+
+class GuestBenchmarks:
+    """All measurements. `seconds` for one of them. Each raises KernelError where its kernel is not built."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def boot(self) -> list[Figure]:
+        """From the start of a guest to the first batch of cases with a verdict."""
+        took = []
+        for _ in range(_ROUNDS):
+            began = time.perf_counter()
+            with guest(OLD) as bench:
+                bench.examples = 16
+                judged(MERGE, bench)
+            took.append(time.perf_counter() - began)
+        return [Figure("guest boot", median(took), "s to the first verdict", 1.5, best=min(took))]
+
+    def guest(self) -> list[Figure]:
+        """Case to verdict, with the batching system call, as a run has it: 16 drawn cases a batch."""
+        return [self._rate("guest merge", OLD, MERGE, 850)]
+
+    def newest(self) -> list[Figure]:
+        """The same in the newest kernel, which is slow to answer small requests: 64 cases a batch."""
+        return [self._rate("guest newest", NEW, TWO_LAYERS, 1300)]
+
+    def plain(self) -> list[Figure]:
+        """Without the batching system call, as in a kernel of a developer's own."""
+        return [self._rate("guest plain", OLD, MERGE, 150, batching=False)]
+
+    def three(self) -> list[Figure]:
+        """Every stack of three layers, less those that the oracle treats alike, on one core."""
+        with guest(PATCHED, profile="full") as bench:
+            began = time.perf_counter()
+            cases = whole_scope(THREE_LAYERS, bench)
+            took = time.perf_counter() - began
+        return [Figure("guest scope", took, f"s for {cases} cases, one worker", 300)]
+
+    def _rate(self, label: str, kernel: str, family: str, target: float, *, batching: bool = True) -> Figure:
+        rates: list[float] = []
+        with guest(kernel, batching=batching) as bench:
+            judged(family, bench)  # what the first cases have to load is no part of it
+            deadline = time.monotonic() + self.seconds
+            while len(rates) < _ROUNDS or time.monotonic() < deadline:
+                began = time.perf_counter()
+                cases = judged(family, bench)
+                rates.append(cases / (time.perf_counter() - began))
+        pack = families()[family].pack
+        return Figure(label, median(rates), f"cases/s, {pack} a batch", target, more=True, best=max(rates))
+
+
+@contextmanager
+def guest(kernel: str, *, profile: Profile = "quick", batching: bool = True) -> Iterator[Bench]:
+    """A bench with the reference and a User Mode Linux guest."""
+    image = str(kernels.find(kernel).image)
+    wanted = Wanted(kernel=f"uml:{kernel}", profile=profile)
+    subject = open_subject(wanted)
+
+    def boot() -> Uml:
+        return Uml(image, wanted.kernel, cpu=processor(0), batching=batching)
+
+    with GuestLab(boot, subject) as lab:
+        yield bench_on(lab, wanted, subject)
+
+
+NAMES: Final = ("boot", "guest", "newest", "plain", "three")

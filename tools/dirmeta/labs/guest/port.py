@@ -1,0 +1,43 @@
+"""Messages to the agent of a virtual machine: on a virtio port, the bytes behind their length."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+from dirmeta.labs.guest.console import Console
+from dirmeta.labs.guest.wire import LENGTH, Ear, Late, Lost, check
+
+
+class Port:
+    """The host's end; `guest` is the descriptor that the virtual machine is given."""
+
+    def __init__(self, console: Console) -> None:
+        self._ours, self._theirs = socket.socketpair()
+        self.guest = self._theirs.fileno()
+        self._ear = Ear(self._ours.fileno(), console)
+
+    def hand_over(self) -> None:
+        """The guest has its end now; ours is closed, so that its end is noticed."""
+        self._theirs.close()
+
+    def wait_for_guest(self, timeout: float) -> None:
+        """Until it says that it is there. `timeout` in seconds. Raises Lost, Late."""
+        self._ear.hear_length(time.monotonic() + timeout)
+
+    def exchange(self, request: bytes, timeout: float) -> bytes:
+        """The answer to a request; `timeout` in seconds. Raises Lost, Late; ValueError if it is too long."""
+        check(request)
+        deadline = time.monotonic() + timeout
+        self._ours.settimeout(timeout)
+        try:
+            self._ours.sendall(LENGTH.pack(len(request)) + request)
+        except TimeoutError:
+            raise Late from None
+        except ConnectionError:
+            raise Lost from None
+        return self._ear.hear(self._ear.hear_length(deadline), deadline)
+
+    def close(self) -> None:
+        self._ours.close()
+        self._theirs.close()
