@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dirmeta.generate.strategies import layers
-from dirmeta.labs import Lab, LabError, lab
+from dirmeta.labs import Lab, LabError, Wanted, lab
 from dirmeta.model import acl
 from dirmeta.model.entries import Entry
 from dirmeta.model.oracle import diff_directory
@@ -61,7 +61,7 @@ class Bench:
 @pytest.fixture(scope="module")
 def bench() -> Iterator[Bench]:
     try:
-        host = lab("host", subject("reference"))
+        host = lab("host", Wanted(subject("reference")))
     except LabError as why:
         pytest.skip(str(why))
     yield Bench(host)

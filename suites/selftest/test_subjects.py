@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dirmeta import locations
-from dirmeta.labs import Lab, LabError, lab
+from dirmeta.labs import Lab, LabError, Wanted, lab
 from dirmeta.model.entries import Entry
 from dirmeta.model.oracle import diff_directory
 from dirmeta.model.stack import Layer
@@ -60,7 +60,7 @@ def results(host: Lab, *layers: Layer, delegate: bool = True) -> list[tuple[Unpa
 @contextmanager
 def host_with(unpacker: Subject) -> Iterator[Lab]:
     try:
-        host = lab("host", unpacker)
+        host = lab("host", Wanted(unpacker))
     except LabError as why:
         pytest.skip(str(why))
     try:

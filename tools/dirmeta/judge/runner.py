@@ -17,7 +17,7 @@ from dirmeta.judge.draw import Batch, Enough, Scope, feed
 from dirmeta.judge.experiments import has_broken_down, has_given_up, has_hung, observe
 from dirmeta.judge.family import Family, seed_of
 from dirmeta.judge.packs import split
-from dirmeta.judge.results import RuleResult, Witness, Verdict, unmet
+from dirmeta.judge.results import RuleResult, Verdict, Witness, unmet
 from dirmeta.labs.base import LabError, Misbehaviour
 from dirmeta.model.limits import Limits
 from dirmeta.model.stack import Case, Setup

@@ -18,7 +18,7 @@ from dirmeta.observe.steps import Failure, Job, Result, Unpack, UnpackTogether
 JOB_TIMEOUT: Final = 20.0
 """Seconds for the jobs of one call; a guest that takes longer hangs."""
 _SHORT: Final = 5.0
-"""The same where a hang has been seen before, which is to be seen again many times while its case is reduced."""
+"""The same where a hang has been seen, and is to be seen many times more while its case is reduced."""
 
 
 class Guest(Protocol):
