@@ -21,6 +21,8 @@ from dirmeta.sandbox.syscalls import MNT_DETACH, MS_BIND, MS_NODEV, MS_NOEXEC, M
 _MOUNT_NAMESPACE: Final = "/proc/self/ns/mnt"
 _OLD_ROOT: Final = ".old-root"
 
+_FIRST_OF_OTHERS: Final = 3
+"""Descriptor after stdin, stdout and stderr."""
 SIGNALLED: Final = 128
 """Added to the number of the signal that ended the inside, as shells do."""
 
@@ -99,6 +101,8 @@ def _go_on_as_init() -> None:
 
 
 def _end_like(child: int) -> NoReturn:
+    # Pipes of the child must not stay open here, or nobody would notice that it has let go of them.
+    os.closerange(_FIRST_OF_OTHERS, os.sysconf("SC_OPEN_MAX"))
     code = 1
     try:
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -22,9 +22,11 @@ from dirmeta.labs.guest.port import Port
 from dirmeta.labs.guest.wire import Late, Lost
 from dirmeta.sandbox.worker import START_TIMEOUT, Worker, WorkerError
 
-BOOT_TIMEOUT: Final = 30.0
-SLOWER: Final = 5.0
-"""How many times longer than other guests an emulated one may take, to boot and for an answer."""
+BOOT_TIMEOUT: Final = 120.0
+"""Seconds. Emulated ones take 4 to 20 on an idle machine."""
+KVM_BOOT_TIMEOUT: Final = 30.0
+SLOWER: Final = 3.0
+"""How many times longer than other guests an emulated one may take for an answer."""
 _MEMORY: Final = "1024M"
 _PACKAGES: Final = {
     "virtme-run": "virtme-ng",
@@ -83,7 +85,7 @@ class Image:
             )
             port.hand_over()
             self.console.hand_over()
-            port.wait_for_guest(BOOT_TIMEOUT * self._patience)
+            port.wait_for_guest(BOOT_TIMEOUT if emulated else KVM_BOOT_TIMEOUT)
         except (WorkerError, Lost, Late) as error:
             why = str(error) if isinstance(error, WorkerError) else reason(self.console)
             self.close()

@@ -92,14 +92,15 @@ class GuestLab:
 
     def _run(self, jobs: Sequence[Job], timeout: float) -> list[list[Result]]:
         if not all(map(fast.takes, jobs)):
-            return self._run_in_python(jobs, timeout)
+            return self.run_in_python(jobs, timeout)
         found = fast.answers(jobs, self.exchange(fast.request(jobs), timeout))
         return [
             self._explained(job, each, timeout) if isinstance(each, int) else each
             for job, each in zip(jobs, found, strict=True)
         ]
 
-    def _run_in_python(self, jobs: Sequence[Job], timeout: float) -> list[list[Result]]:
+    def run_in_python(self, jobs: Sequence[Job], timeout: float = JOB_TIMEOUT) -> list[list[Result]]:
+        """The same by the host lab's executor alone, running in the guest; raises Lost and Late too."""
         patience = getattr(self._subject, "timeout", 0.0)
         timeout += patience * sum(
             isinstance(step, Unpack | UnpackTogether) for job in jobs for step in job.steps
@@ -110,7 +111,7 @@ class GuestLab:
 
     def _explained(self, job: Job, errno: int, timeout: float) -> list[Result]:
         """A job that failed, done again by the executor in Python, which knows what to say of it."""
-        [results] = self._run_in_python([job], timeout)
+        [results] = self.run_in_python([job], timeout)
         if results and isinstance(results[-1], Failure):
             return results
         raise LabError(f"a job failed in the guest (errno {errno}), and did not when it was done again")

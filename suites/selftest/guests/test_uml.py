@@ -1,0 +1,186 @@
+"""User Mode Linux guests: that they answer what the host's executor would, and leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dirmeta import kernels
+from dirmeta.generate.packing import pack
+from dirmeta.judge.draw import Batch, Scope, feed
+from dirmeta.judge.experiments import Conditions
+from dirmeta.judge.families import families
+from dirmeta.labs.base import LabError, Misbehaviour
+from dirmeta.labs.guest import jobs as fast
+from dirmeta.labs.guest.lab import GuestLab
+from dirmeta.labs.guest.uml import Uml
+from dirmeta.labs.host import HostLab
+from dirmeta.model.tree import Node, Tree
+from dirmeta.observe.steps import Failure, Job, Layout, Log, Mount, Result, Unmount, Walk
+
+KERNEL = "6.12"
+DIRECTORY = Node("directory", 0o755)
+
+
+def image(name: str = KERNEL) -> str:
+    try:
+        return str(kernels.find(name).image)
+    except kernels.KernelError as why:
+        pytest.skip(str(why))
+
+
+@pytest.fixture(scope="module")
+def guest() -> Iterator[GuestLab]:
+    program = image()
+    with GuestLab(lambda: Uml(program, "uml")) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def plain_guest() -> Iterator[GuestLab]:
+    program = image()
+    with GuestLab(lambda: Uml(program, "uml", batching=False)) as lab:
+        yield lab
+
+
+def drawn_jobs(lab: GuestLab, family: str, count: int) -> list[Job]:
+    """The jobs of some packs of a family, as a run has them done."""
+    chosen = families()[family]
+    assert not isinstance(chosen.draws, Scope)
+    batches: list[Batch] = []
+    feed(chosen.draws(lab.limits, chosen.pack), count, 7, batches.append)
+    return [next(chosen.does(pack(batch), Conditions(log=True))) for batch in batches]
+
+
+def test_batched_plain_and_python_rows_are_the_same(guest: GuestLab, plain_guest: GuestLab) -> None:
+    jobs = drawn_jobs(guest, "merge/test_source::source", 6)
+    assert all(map(fast.takes, jobs))
+    batched = timeless(guest.run(jobs))
+    assert batched == timeless(plain_guest.run(jobs))
+    assert batched == timeless(guest.run_in_python(jobs))
+
+
+def timeless(found: list[list[Result]]) -> list[list[object]]:
+    """Results without the time of a mount's root, which was made just then."""
+    return [
+        [
+            {path: node for path, node in each.items() if path} if isinstance(each, dict) else each
+            for each in row
+        ]
+        for row in found
+    ]
+
+
+def test_a_guest_shows_what_the_host_shows(guest: GuestLab) -> None:
+    tree: Tree = {
+        "": DIRECTORY,
+        "d": Node("directory", 0o2775, 7, 8, -1_500_000_001),
+        "d/f": Node("file", 0o4755, 1, 2, 3, (("user.a", b"b"),), b"x" * 10_000, link="d/f"),
+        "d/g": Node("file", 0o4755, 1, 2, 3, (("user.a", b"b"),), b"x" * 10_000, link="d/f"),
+        "d/s": Node("symlink", 0o777, 5, 6, 7, target="nowhere"),
+        "p": Node("fifo", 0o644),
+        "w": Node("char", 0),
+        "\udcff": Node("file", 0o600),
+    }
+    job = Job((Layout("l1", tree), Walk("l1")))
+    try:
+        with HostLab() as host:
+            assert guest.run([job]) == host.run([job])
+    except LabError as why:
+        pytest.skip(str(why))
+    assert guest.run([job]) == [[None, tree]]
+
+
+@pytest.mark.parametrize("names", [1, 129, 700])
+def test_a_directory_of_any_size_is_read(guest: GuestLab, names: int) -> None:
+    tree: Tree = {"": DIRECTORY, **{f"{number:04}": Node("file", 0o600) for number in range(names)}}
+    assert guest.run([Job((Layout("l1", tree), Walk("l1")))]) == [[None, tree]]
+
+
+def test_long_values_and_many_xattrs_are_read(guest: GuestLab) -> None:
+    long = ("user.long", b"v" * 4000)
+    many = tuple((f"user.{number:03}", b"") for number in range(150))
+    tree: Tree = {"": DIRECTORY, "a": Node("directory", xattrs=(long,)), "b": Node("directory", xattrs=many)}
+    assert guest.run([Job((Layout("l1", tree), Walk("l1")))]) == [[None, tree]]
+
+
+def test_a_mount_that_fails_says_why(guest: GuestLab) -> None:
+    steps = (Layout("l1", {"": DIRECTORY}), Mount("m", ("l1",), options=(("bogus", "1"),)), Walk("m"))
+    [[_, failed]] = guest.run([Job(steps)])
+    assert isinstance(failed, Failure)
+    assert "Unknown parameter 'bogus'" in failed.text
+
+
+def test_what_a_job_left_mounted_is_gone_in_the_next(guest: GuestLab) -> None:
+    laid: Tree = {"": DIRECTORY, "f": Node("file")}
+    first = Job((Layout("l1", laid), Mount("m", ("l1",)), Walk("m")))
+    assert guest.run([first, first]) == [[None, None, laid]] * 2
+    twice = Job((*first.steps, Unmount("m"), Walk("m"), Log()))
+    results: list[Result] = [None, None, laid, None, {"": DIRECTORY._replace(mtime=None)}, []]
+    [found] = guest.run([twice])
+    assert len(found) == len(results)
+    assert found[:4] == results[:4]
+    assert list(found[4]) == [""]  # type: ignore[arg-type]  # a Walk answers a Tree
+
+
+def test_a_guest_that_is_killed_is_replaced(guest: GuestLab) -> None:
+    job = Job((Layout("l1", {"": DIRECTORY}), Walk("l1")))
+    for pid in processes(os.getpid(), image()):
+        os.kill(pid, signal.SIGKILL)
+    with pytest.raises(Misbehaviour, match="lost"):
+        guest.run([job])
+    assert guest.run([job]) == [[None, {"": DIRECTORY}]]
+
+
+def test_nothing_is_left_of_a_killed_run() -> None:
+    program = image()
+    code = (
+        "import sys\nfrom dirmeta.labs.guest.uml import Uml\n"
+        "guest = Uml(sys.argv[1], 'uml')\nprint('up', flush=True)\nsys.stdin.read()"
+    )
+    run = subprocess.Popen(
+        [sys.executable, "-c", code, program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert run.stdout is not None
+    assert run.stdout.readline() == "up\n"
+    inside = processes(run.pid, program)
+    assert inside
+    run.kill()
+    run.communicate()
+    deadline = time.monotonic() + 10
+    while any(Path(f"/proc/{pid}").exists() for pid in inside):
+        assert time.monotonic() < deadline, "processes of the guest are left"
+        time.sleep(0.01)
+
+
+def test_what_is_no_kernel_does_not_boot() -> None:
+    with pytest.raises(LabError, match="uml:x does not boot"):
+        Uml("/bin/false", "uml:x")
+
+
+def processes(above: int, program: str) -> list[int]:
+    """The processes of a program that are below a process."""
+    found, parents = [], {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            if os.readlink(entry / "exe") == os.path.realpath(program):
+                found.append(int(entry.name))
+        except (OSError, ValueError):
+            continue
+
+    def is_below(pid: int) -> bool:
+        while pid > 1:
+            if pid == above:
+                return True
+            pid = parents.get(pid, 0)
+        return False
+
+    return [pid for pid in found if is_below(pid)]
