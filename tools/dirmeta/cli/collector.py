@@ -21,7 +21,7 @@ from dirmeta.labs.base import LabError
 from dirmeta.options import arguments
 from dirmeta.plugin import about_of, result_of
 from dirmeta.reports.progress import Progress
-from dirmeta.rules.catalogue import catalogue
+from dirmeta.rules.catalogue import CLAIMED, catalogue
 
 Settled = Callable[[RuleResult, Mapping[str, str]], None]
 """Told a rule's result once it is final, and what the run is about."""
@@ -137,9 +137,10 @@ def _rule(name: str) -> str:
 def _result(rule: str, results: list[RuleResult]) -> RuleResult:
     if results:
         return together(rule, results)
-    return RuleResult(
-        rule, "unverified", "no check in this version" if not catalogue()[rule].checked else "not run"
-    )
+    about = catalogue()[rule]
+    if about.status == "O" and (missing := about.lacks(CLAIMED)):  # nothing to observe, nothing missed
+        return RuleResult(rule, "n/a", f"the subject {missing}")
+    return RuleResult(rule, "unverified", "no check in this version" if not about.checked else "not run")
 
 
 def _last_line(text: str) -> str:

@@ -33,6 +33,8 @@ CLAIMS: Final[dict[str, str]] = {
     "escaped-xattrs": "mounts on a kernel before 6.7, which lets nobody store overlay xattrs through a mount",
 }
 """What a rule may require → why it does not apply to who lacks it."""
+CLAIMED: Final = frozenset(CLAIMS) - {"engine", "producer", "chunked"}
+"""What subjects and kernels of this version can claim."""
 
 
 class SelectionError(ValueError):
