@@ -1,0 +1,75 @@
+"""Kernels with a deliberate defect (fixtures/kernels/misbehaving): each is told, and the run goes on.
+
+They are built by `tox -e misbehaving`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from dirmeta import kernels, locations
+from dirmeta.judge.bench import Bench
+from dirmeta.judge.families import families
+from dirmeta.judge.opening import Wanted, bench_on, open_subject
+from dirmeta.judge.runner import run_shard
+from dirmeta.labs.guest.lab import GuestLab
+from dirmeta.labs.guest.uml import Uml
+from dirmeta.model.tree import Node
+from dirmeta.observe.steps import Job, Layout, Mount, Walk
+
+KINDS = {
+    "warning": "warning",
+    "oops": "panic",  # User Mode Linux ends on any fault of the kernel's own
+    "panic": "panic",
+    "hang": "hang",
+    "lost": "lost",
+    "lockdep-debug": "lockdep",
+    "atomic-sleep-debug": "atomic sleep",
+}
+FAMILY = "merge/test_small_scope::two_layers"
+DIRECTORY = Node("directory")
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind_and_bench(request: pytest.FixtureRequest) -> Iterator[tuple[str, Bench]]:
+    name = f"misbehaving-{request.param}"
+    try:
+        program = str(kernels.find(name).image)
+    except kernels.KernelError as why:
+        pytest.skip(str(why))
+    wanted = Wanted(kernel=f"uml:{name}", seconds=20)
+    subject = open_subject(wanted)
+    with GuestLab(lambda: Uml(program, wanted.kernel), subject) as lab:
+        yield KINDS[request.param], bench_on(lab, wanted, subject)
+
+
+def test_every_kernel_with_a_defect_has_a_row() -> None:
+    patches = (locations.fixtures() / "kernels" / "misbehaving").glob("*.patch")
+    assert {patch.stem for patch in patches} == {name.removesuffix("-debug") for name in KINDS}
+
+
+def test_it_is_a_failure_of_the_rule_under_test_and_the_run_goes_on(
+    kind_and_bench: tuple[str, Bench],
+) -> None:
+    kind, bench = kind_and_bench
+    family = families()[FAMILY]
+    results = run_shard(family, FAMILY, 0, family.rules, bench)
+    failed = results[family.rules[0]]
+    assert failed.verdict == "fail"
+    [witness] = failed.witnesses
+    assert witness.saw.startswith(f"{kind}: ")
+    assert witness.blame.startswith("kernel")
+    assert witness.listing.count("layer ") == 1
+    calm = Job((Layout("l1", {"": DIRECTORY, "d": DIRECTORY}), Mount("m", ("l1",)), Walk("m")))
+    [[_, _, seen]] = bench.lab.run([calm])
+    assert set(seen) == {"", "d"}  # type: ignore[arg-type]  # a Walk answers a Tree
+
+
+def test_its_log_is_in_the_report(kind_and_bench: tuple[str, Bench]) -> None:
+    kind, bench = kind_and_bench
+    if kind in ("hang", "lost"):
+        pytest.skip("such a kernel says nothing")
+    witness = bench.misbehaviours[kind]
+    assert any("WARNING" in line or "BUG" in line or "panic" in line for line in witness.log)
