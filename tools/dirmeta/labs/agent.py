@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import os
 import resource
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from dirmeta.observe.steps import Job, Result, Unpack, Unpacked
 from dirmeta.observe.transport import FlatJob, FlatResult
 from dirmeta.sandbox import credentials, serve, syscalls
 from dirmeta.sandbox.diagnosis import in_user_namespace
+from dirmeta.sandbox.errors import Obstacle
 
 
 class Unpacks(Protocol):
@@ -76,8 +78,8 @@ class Agent:
             if "user" in limits.namespaces and (limits.trusted or not _privileged()):
                 return Welcome(limits, claims, os.uname().release, log.readable)
         raise ScratchError(
-            "no scratch space here holds overlayfs's xattrs on this kernel; give a directory on ext4, xfs or "
-            "btrfs (--scratch DIR)"
+            "no scratch space here holds overlayfs's xattrs on this kernel (on tmpfs that takes "
+            "CONFIG_TMPFS_XATTR, and 6.6 for user.*); give a directory on ext4, xfs or btrfs (--scratch DIR)"
         )
 
     def _preferred(self, backing: str, directory: str) -> list[str]:
@@ -93,6 +95,10 @@ class Agent:
             os.chdir(scratch.path)
             try:
                 return probe((kind, *others)), mounts.accepts_feature()
+            except OSError as error:
+                if error.errno != errno.ENODEV:
+                    raise
+                raise Obstacle("this kernel has no overlayfs; it takes CONFIG_OVERLAY_FS, or its module") from error
             finally:
                 os.chdir("/")
 

@@ -22,7 +22,7 @@ modules="overlay loop"
 for kind in {_KINDS}; do
     command -v mkfs.$kind mk$kind >/dev/null && modules="$modules $kind"
 done
-test ! -d "$place/lib" || modprobe -a -d "$place" $modules
+test ! -d "$place/lib" || modprobe -q -a -d "$place" $modules
 for port in /sys/class/virtio-ports/*; do
     read -r name < "$port/name" && test "$name" = {PORT} && LINE=/dev/${{port##*/}}
 done
