@@ -11,7 +11,7 @@ import pytest
 from dirmeta.labs import LabError
 from dirmeta.labs.guest import bzimage, image, machine
 from dirmeta.labs.guest.bzimage import Kernel
-from dirmeta.labs.guest.console import Console
+from dirmeta.labs.guest.console import Console, explanation
 from dirmeta.model.tree import Node
 from dirmeta.observe.steps import Job, Layout, Mount, Walk
 
@@ -94,7 +94,7 @@ def test_modules_alone_need_busybox(bare: Path) -> None:
 )
 def test_the_console_tells_why(console: Console, said: str, why: str) -> None:
     os.write(console.writing, said.encode())
-    assert why in image.reason(console)
+    assert why in explanation(console, image.REASONS)
 
 
 def some_image() -> str:

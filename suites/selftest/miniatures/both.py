@@ -34,6 +34,7 @@ class Pretending:
     def __init__(self, lab: Lab) -> None:
         self.kernel = lab.kernel
         self.log_readable = lab.log_readable
+        self.remark = lab.remark
         self.limits = lab.limits
         self._lab = lab
 

@@ -134,6 +134,7 @@ class LyingLab:
     """A lab, whose results are told by a `Kernel`."""
 
     log_readable = True
+    remark = ""
 
     def __init__(self, lab: Lab, teller: type[Kernel] = Kernel) -> None:
         self.kernel = lab.kernel

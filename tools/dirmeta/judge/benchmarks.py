@@ -46,6 +46,7 @@ class Recorder:
         self._lab = lab
         self.limits, self.kernel = lab.limits, lab.kernel
         self.claims_feature, self.log_readable = lab.claims_feature, lab.log_readable
+        self.remark = lab.remark
         self.done: list[tuple[Job, list[Result]]] = []
 
     def run(self, jobs: Sequence[Job]) -> list[list[Result]]:

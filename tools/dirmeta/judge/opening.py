@@ -171,6 +171,7 @@ def about(bench: Bench) -> dict[str, str]:
     else:
         reason = "as --expect has it"
     limits = bench.lab.limits
+    remark = f" ({bench.lab.remark})" if bench.lab.remark else ""
     marks = " and ".join(f"{namespace}.*" for namespace in limits.namespaces)
     refused = _refused(limits)
     log = "" if bench.conditions.log else "; its log can not be read here, and is not judged"
@@ -178,7 +179,7 @@ def about(bench: Bench) -> dict[str, str]:
     part = "all" if bench.profile == "full" and not bench.examples else "a sample"
     return {
         "subject": " ".join([bench.subject, bench.version]).strip(),
-        "kernel": f"{bench.kernel} {bench.lab.kernel}, judged as {semantics}: {reason}{log}",
+        "kernel": f"{bench.kernel} {bench.lab.kernel}{remark}, judged as {semantics}: {reason}{log}",
         "layers": f"on {_places(limits)}; marks in {marks}",
         **({"options": f"refused by this kernel: {refused}"} if refused else {}),
         "scope": f"{part} of {two:,} stacks of up to two layers, {three:,} of three (for {all_three:,})",

@@ -33,6 +33,7 @@ class Lab(Protocol):
 
     kernel          release of its kernel
     claims_feature  whether that kernel accepts the mount option dirmeta_delegate
+    remark          what else is to be known of it, in words, or nothing
     log_readable    whether jobs may ask for its log
     """
 
@@ -41,6 +42,9 @@ class Lab(Protocol):
 
     @property
     def claims_feature(self) -> bool: ...
+
+    @property
+    def remark(self) -> str: ...
 
     @property
     def log_readable(self) -> bool: ...

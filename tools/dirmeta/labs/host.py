@@ -28,6 +28,8 @@ class HostLab:
     interrupt the next `run` starts it anew.
     """
 
+    remark: Final = ""
+
     def __init__(
         self, subject: agent.Unpacks | None = None, *, backing: str = "tmpfs", directory: str | None = None
     ) -> None:

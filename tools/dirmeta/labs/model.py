@@ -45,6 +45,7 @@ class ModelLab:
     kernel = "model"
     claims_feature = True
     log_readable = True
+    remark = ""
 
     def __init__(self, merger: type[Merger] = Merger, *, limits: Limits | None = None) -> None:
         self.merger = merger

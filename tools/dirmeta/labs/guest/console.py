@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from typing import Final
 
 _TROUBLE: Final = (
@@ -74,6 +75,16 @@ class Console:
         os.close(self.reading)
         if self.writing >= 0:
             self.hand_over()
+
+
+def explanation(console: Console, reasons: Iterable[tuple[tuple[str, ...], str]]) -> str:
+    """Why a guest has not come up: what is known to be behind something it has said, or its last words.
+
+    reasons  pieces of text, any of which tells, and what they mean
+    """
+    text = console.text()
+    known = (why for signs, why in reasons if any(sign in text for sign in signs))
+    return next(known, "") or console.last_lines()
 
 
 def trouble(text: str) -> tuple[str, str]:

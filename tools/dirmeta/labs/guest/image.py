@@ -16,7 +16,7 @@ from dirmeta.labs import agent
 from dirmeta.labs.base import LabError
 from dirmeta.labs.guest import compiling, inside, kvm, machine
 from dirmeta.labs.guest.bzimage import Kernel
-from dirmeta.labs.guest.console import Console
+from dirmeta.labs.guest.console import Console, explanation
 from dirmeta.labs.guest.lab import GuestLab
 from dirmeta.labs.guest.port import Port
 from dirmeta.labs.guest.wire import Late, Lost
@@ -40,7 +40,7 @@ _PACKAGES: Final = {
 _FOR_MODULES: Final = ("depmod", "busybox")
 _MORE_PLACES: Final = ("/usr/sbin", "/sbin", "/usr/libexec", "/usr/lib/virtiofsd")
 """Where to look beside PATH; not in /usr/lib/qemu, whose virtiofsd is another program on Debian 12."""
-_REASONS: Final = (
+REASONS: Final = (
     (
         ("Failed to mount real root", "Unable to mount root fs", "Cannot open root device"),
         "it can not mount the host's files; it needs CONFIG_9P_FS, CONFIG_NET_9P_VIRTIO and "
@@ -87,7 +87,7 @@ class Image:
             self.console.hand_over()
             port.wait_for_guest(BOOT_TIMEOUT if emulated else KVM_BOOT_TIMEOUT)
         except (WorkerError, Lost, Late) as error:
-            why = str(error) if isinstance(error, WorkerError) else reason(self.console)
+            why = str(error) if isinstance(error, WorkerError) else explanation(self.console, REASONS)
             self.close()
             kind = Hung if isinstance(error, Late) else LabError
             raise kind(f"{name} does not boot: {why}") from error
@@ -108,7 +108,7 @@ class Image:
 
 
 class ImageLab(GuestLab):
-    """A `GuestLab` that says beside its kernel's release that the processor is emulated, and why."""
+    """A `GuestLab` that remarks on it if the processor is emulated, and why."""
 
     def __init__(
         self, image: Kernel, name: str, subject: agent.Unpacks | None = None, *, backing: str = "tmpfs"
@@ -128,12 +128,8 @@ class ImageLab(GuestLab):
             return Image(self._image, self._name, emulated=True)
 
     @property
-    def kernel(self) -> str:
-        return self._release + (f" (emulated: {self._obstacle})" if self._obstacle else "")
-
-    @kernel.setter
-    def kernel(self, release: str) -> None:
-        self._release = release
+    def remark(self) -> str:
+        return f"emulated: {self._obstacle}" if self._obstacle else ""
 
 
 def find_programs(kernel: Kernel, name: str) -> str:
@@ -174,10 +170,3 @@ def command(program: str, kernel: Kernel, port: int, *, emulated: bool) -> list[
         "--qemu-opts", "-chardev", f"socket,id={machine.PORT},fd={port}", "-device", "virtio-serial-pci",
         "-device", f"virtserialport,chardev={machine.PORT},name={machine.PORT}",
     ]  # fmt: skip
-
-
-def reason(console: Console) -> str:
-    """Why a guest has not come up, as far as its console tells."""
-    text = console.text()
-    known = (why for signs, why in _REASONS if any(sign in text for sign in signs))
-    return next(known, "") or console.last_lines()

@@ -19,6 +19,10 @@ from dirmeta.observe.steps import Job, Layout, Log, Mount, Result, Step, Unmount
 _pack: Final = msgpack.Packer(unicode_errors="surrogateescape", autoreset=True).pack
 
 
+BATCHING: Final[bytes] = msgpack.packb("batching")
+"""Asks whether the kernel has the batching system call; the answer is 0 or 1."""
+
+
 def takes(job: Job) -> bool:
     """Whether the agent does all of a job by itself."""
     return job.backing == "tmpfs" and all(_takes_step(step) for step in job.steps)

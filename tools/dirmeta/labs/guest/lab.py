@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Final, Protocol
 
+import msgpack
+
 from dirmeta.labs import agent
 from dirmeta.labs.base import LabError, Misbehaviour
 from dirmeta.labs.guest import jobs as fast
@@ -48,6 +50,7 @@ class GuestLab:
         self._backing = backing
         self._guest: Guest | None = None
         self._patience = JOB_TIMEOUT
+        self._batching = False
         self._python: GuestPython | None = None
         self._start()
 
@@ -66,7 +69,12 @@ class GuestLab:
         self._python = GuestPython(self)
         welcome = self._python.call(JOB_TIMEOUT, agent.start, self._subject, self._backing, "")
         self.limits, self.claims_feature, self.kernel, self.log_readable = welcome
+        self._batching = msgpack.unpackb(self.exchange(fast.BATCHING, JOB_TIMEOUT))
         return self._python
+
+    @property
+    def remark(self) -> str:
+        return "with the suite's batching system call, which is in arch/um alone" if self._batching else ""
 
     def exchange(self, request: bytes, timeout: float) -> bytes:
         """Raises Lost, Late."""

@@ -11,11 +11,21 @@ from typing import Final
 
 from dirmeta.labs.base import LabError
 from dirmeta.labs.guest import compiling, inside
-from dirmeta.labs.guest.console import Console
+from dirmeta.labs.guest.console import Console, explanation
 from dirmeta.labs.guest.wire import Late, Lost, Wire
 from dirmeta.sandbox.worker import START_TIMEOUT, Worker, WorkerError
 
 BOOT_TIMEOUT: Final = 30.0
+REASONS: Final = (
+    (
+        ("Unable to mount root fs", "Cannot open root device"),
+        "it can not mount the host's files; it needs CONFIG_HOSTFS",
+    ),
+    (("devtmpfs can not be mounted",), "it has no devices; it needs CONFIG_DEVTMPFS"),
+    (("the device for messages can not be opened",), "it needs CONFIG_BLK_DEV_UBD"),
+    (("the line to the host can not be opened",), "it has no serial line; it needs CONFIG_SSL"),
+)
+"""What the console says, and what that means."""
 _MEMORY: Final = "1024M"
 """Of which the guest takes what it touches."""
 
@@ -49,7 +59,7 @@ class Uml:
             self.console.hand_over()
             wire.wait_for_guest(BOOT_TIMEOUT)
         except (WorkerError, Lost, Late) as error:
-            why = str(error) if isinstance(error, WorkerError) else self.console.last_lines()
+            why = str(error) if isinstance(error, WorkerError) else explanation(self.console, REASONS)
             self.close()
             raise LabError(f"{name} does not boot: {why}") from error
         self.console.news()

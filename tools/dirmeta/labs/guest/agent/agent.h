@@ -55,6 +55,7 @@ struct call {
 };
 
 void find_batching(bool wanted);
+bool is_batching(void);
 struct call *queue(long number, unsigned long a, unsigned long b, unsigned long c, unsigned long d,
 		   unsigned long e);
 void run_queue(void); /* then the results are in the calls, until the next `forget_queue` */

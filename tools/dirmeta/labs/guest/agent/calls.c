@@ -24,6 +24,11 @@ void find_batching(bool wanted)
 	batching = wanted && syscall(BATCH_CALL, calls, 0L) == 0;
 }
 
+bool is_batching(void)
+{
+	return batching;
+}
+
 struct call *queue(long number, unsigned long a, unsigned long b, unsigned long c, unsigned long d,
 		   unsigned long e)
 {

@@ -78,6 +78,8 @@ static size_t answer(struct text message)
 	write_start(to, room);
 	if (!strcmp(what, "jobs"))
 		run_jobs(&in);
+	else if (!strcmp(what, "batching"))
+		write_integer(is_batching());
 	else if (!strcmp(what, "start"))
 		start_python(&in);
 	else if (!strcmp(what, "python"))
