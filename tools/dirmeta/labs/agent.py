@@ -96,10 +96,6 @@ class Agent:
             try:
                 return probe((kind, *others)), mounts.accepts_feature()
             except OSError as error:
-                if error.errno == errno.ENODEV:
-                    raise ScratchError("this kernel has no overlayfs; it needs CONFIG_OVERLAY_FS") from error
-                raise
-            except OSError as error:
                 if error.errno != errno.ENODEV:
                     raise
                 raise Obstacle("this kernel has no overlayfs; it needs CONFIG_OVERLAY_FS") from error
