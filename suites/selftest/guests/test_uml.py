@@ -25,27 +25,28 @@ from dirmeta.labs.host import HostLab
 from dirmeta.model.tree import Node, Tree
 from dirmeta.observe.steps import Failure, Job, Layout, Log, Mount, Result, Unmount, Walk
 
-KERNEL = "6.12"
+KERNELS = ("6.12", "7.3")
 DIRECTORY = Node("directory", 0o755)
 
 
-def image(name: str = KERNEL) -> str:
+def image(name: str = KERNELS[0]) -> str:
     try:
         return str(kernels.find(name).image)
     except kernels.KernelError as why:
         pytest.skip(str(why))
 
 
-@pytest.fixture(scope="module")
-def guest() -> Iterator[GuestLab]:
-    program = image()
+@pytest.fixture(scope="module", params=KERNELS)
+def guest(request: pytest.FixtureRequest) -> Iterator[GuestLab]:
+    program = image(request.param)
     with GuestLab(lambda: Uml(program, "uml")) as lab:
         yield lab
 
 
-@pytest.fixture(scope="module")
-def plain_guest() -> Iterator[GuestLab]:
-    program = image()
+@pytest.fixture
+def plain_guest(guest: GuestLab) -> Iterator[GuestLab]:
+    """The same kernel, asked without its batching system call."""
+    program = image(next(name for name in KERNELS if guest.kernel.startswith(name)))
     with GuestLab(lambda: Uml(program, "uml", batching=False)) as lab:
         yield lab
 
@@ -62,6 +63,8 @@ def drawn_jobs(lab: GuestLab, family: str, count: int) -> list[Job]:
 def test_batched_plain_and_python_rows_are_the_same(guest: GuestLab, plain_guest: GuestLab) -> None:
     jobs = drawn_jobs(guest, "merge/test_source::source", 6)
     assert all(map(fast.takes, jobs))
+    assert guest.remark
+    assert not plain_guest.remark
     batched = timeless(guest.run(jobs))
     assert batched == timeless(plain_guest.run(jobs))
     assert batched == timeless(guest.run_in_python(jobs))
@@ -102,6 +105,32 @@ def test_a_guest_shows_what_the_host_shows(guest: GuestLab) -> None:
 def test_a_directory_of_any_size_is_read(guest: GuestLab, names: int) -> None:
     tree: Tree = {"": DIRECTORY, **{f"{number:04}": Node("file", 0o600) for number in range(names)}}
     assert guest.run([Job((Layout("l1", tree), Walk("l1")))]) == [[None, tree]]
+
+
+def test_many_xattrs_of_many_files_are_read(guest: GuestLab) -> None:
+    many = tuple((f"user.{number:03}", b"") for number in range(80))
+    tree: Tree = {"": DIRECTORY, **{f"{number:03}": Node("file", xattrs=many) for number in range(128)}}
+    assert guest.run([Job((Layout("l1", tree), Walk("l1")))]) == [[None, tree]]
+
+
+def test_large_files_are_read(guest: GuestLab) -> None:
+    tree: Tree = {"": DIRECTORY, **{name: Node("file", content=bytes(20 << 20)) for name in "ab"}}
+    assert guest.run([Job((Layout("l1", tree), Walk("l1")))]) == [[None, tree]]
+
+
+def test_layers_that_are_too_large_are_refused(guest: GuestLab) -> None:
+    tree: Tree = {"": DIRECTORY, "f": Node("file", content=bytes(257 << 20))}
+    with pytest.raises(LabError, match="257 MB are too large for a guest"):
+        guest.run([Job((Layout("l1", tree),))])
+
+
+def test_a_replaced_guest_does_python_and_its_own_steps_by_turns(guest: GuestLab) -> None:
+    tree: Tree = {"": DIRECTORY, "a": DIRECTORY, "b": DIRECTORY, "a/c": DIRECTORY}
+    own = Job((Layout("l1", tree), Walk("l1"), Log()))
+    guest.close()
+    for _ in range(3):
+        assert guest.run([own]) == [[None, tree, []]]
+        assert guest.run_in_python([own]) == [[None, tree, []]]
 
 
 def test_long_values_and_many_xattrs_are_read(guest: GuestLab) -> None:

@@ -98,9 +98,10 @@ def build(
 def list_kernels() -> None:
     """What is built, how large it is, and what could be."""
     built = list(Store().all())
+    width = max((len(lab(each)) for each in built), default=0) + 2
     for each in built:
         size = each.image.stat().st_size / 1e6
-        print(f"{lab(each):<28}{each.version:<14}{size:>5.0f} MB  {', '.join(each.patches) or 'stock'}")
+        print(f"{lab(each):<{width}}{each.version:<14}{size:>5.0f} MB  {', '.join(each.patches) or 'stock'}")
     names = {each.name for each in built if each.arch == "um"}
     print(f"to build: {', '.join(name for name in offered() if name not in names) or 'nothing more'}")
 

@@ -32,7 +32,7 @@ class Bench:
     deadline         time.monotonic() after which no more is drawn; None for no limit
     reduce_until     time.monotonic() after which a witness stays as it is; None for no limit
     hangs            calls that may hang while witnesses are reduced: each takes its whole timeout
-    misbehaviours    kind → witness, of what the kernel has done
+    misbehaviours    what the kernel has done, without its numbers → witness
     umask            under which subjects run, or None for each case's own
     again            how to repeat a case, with {id} in it
     broken           why the subject can not be judged, from the smoke check

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -32,15 +33,15 @@ class Suspect(NamedTuple):
 
     @property
     def hung(self) -> bool:
-        """Whether it has cost a timeout. Of such cases each was seen by itself."""
-        return _hung(self.trial, self.finding)
+        """Whether the subject has cost its timeout. Of such cases each was seen by itself."""
+        return has_hung(self.trial.seen)
 
 
 def witness(check: Check, family: Family, suspects: Sequence[Suspect], bench: Bench) -> Witness | None:
     """The smallest case found that breaks the rule by itself.
 
-    None where all there was were lines in the kernel log, and they did not come again: the log is the
-    whole machine's, and others mount too.
+    None where all there was did not come again, and may have had other causes: lines in the kernel log, which
+    is the whole machine's, or a guest that was lost or hung without a word, as on a machine in trouble.
     """
     first = suspects[0]
     for suspect in (*suspects, first._replace(trial=Trial(first.packed, None, bench.terms))):
@@ -57,9 +58,12 @@ def witness(check: Check, family: Family, suspects: Sequence[Suspect], bench: Be
         return None
     trial, _ = look(check, family, first.packed, bench)
     if first.finding.where == MISBEHAVIOUR:
-        return describe(first.finding, trial, bench)
-    once = Finding(check.rule, "the case", "what it showed later", "a deviation, seen once and not again")
-    return describe(once, trial, bench)
+        once = "seen once, and not again when the case was done again"
+        return describe(first.finding, trial, bench, once) if first.finding.log else None
+    seen_once = Finding(
+        check.rule, "the case", "what it showed later", "a deviation, seen once and not again"
+    )
+    return describe(seen_once, trial, bench)
 
 
 def look(check: Check, family: Family, case: Case, bench: Bench) -> tuple[Trial, Finding | None]:
@@ -76,6 +80,11 @@ def misbehaved(rule: str, trouble: Misbehaviour) -> Finding:
     """A kernel's misbehaviour as a broken rule."""
     saw = f"{trouble.kind}: {trouble.line}"
     return Finding(rule, MISBEHAVIOUR, "a kernel that goes on", saw, log=trouble.excerpt)
+
+
+def signature(finding: Finding) -> str:
+    """What a misbehaviour has in common with the same one another time: all but the numbers."""
+    return re.sub(r"0x[0-9a-f]+|\d+", "#", finding.saw)
 
 
 class Reduction:

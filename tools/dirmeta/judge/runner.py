@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from dirmeta.generate.packing import joined, packable
 from dirmeta.judge.bench import Bench
-from dirmeta.judge.confirm import Suspect, misbehaved, witness
+from dirmeta.judge.confirm import Suspect, misbehaved, signature, witness
 from dirmeta.judge.consistency import Consistency
 from dirmeta.judge.coverage import Coverage
 from dirmeta.judge.draw import Batch, Enough, Scope, feed
@@ -139,7 +139,7 @@ class Shard:
 
     def _search(self, together: Sequence[Case], packed: Case, trouble: Misbehaviour) -> None:
         """Find the case of a pack that the kernel misbehaves on, by halves; judge the others."""
-        if trouble.kind in self.bench.misbehaviours:
+        if self._is_known(trouble):
             self._blame_kernel(packed, packed, trouble)
         before = self.troubles
         middle = len(together) // 2
@@ -159,8 +159,12 @@ class Shard:
         self.suspects.setdefault(check.rule, []).append(
             Suspect(Trial(case, None, self.bench.terms), packed, finding)
         )
-        if self.troubles >= HANGS or trouble.kind in self.bench.misbehaviours:
+        if self.troubles >= HANGS or self._is_known(trouble):
             raise Enough
+
+    def _is_known(self, trouble: Misbehaviour) -> bool:
+        """Whether another case has shown the same already."""
+        return signature(misbehaved("", trouble)) in self.bench.misbehaviours
 
     def _judge_alone(self, case: Case, packed: Case) -> None:
         """Judge a case by itself. Where the subject crashed or hung, it verifies nothing."""
@@ -234,10 +238,13 @@ class Shard:
         if first.where != MISBEHAVIOUR:
             return witness(check, self.family, suspects, self.bench)
         known = self.bench.misbehaviours
-        kind = first.saw.partition(":")[0]
-        if kind not in known and (shown := witness(check, self.family, suspects, self.bench)):
-            known[kind] = shown
-        return replace(known[kind], rule=check.rule) if kind in known else None
+        which = signature(first)
+        if which not in known:
+            shown = witness(check, self.family, suspects, self.bench)
+            if shown is None:
+                raise LabError(f"{first.saw}, once, and not when the case was done again")
+            known[which] = shown
+        return replace(known[which], rule=check.rule)
 
     def _observed(self, rule: str) -> str:
         """What happened, each with how often, or nothing."""

@@ -80,6 +80,15 @@ def tree(
         return _ready(variant, origin) or _made(worktree, variant, origin, listen)
 
 
+def copy_of_source(line: str, directory: Path) -> None:
+    """Make the new `directory` a tree of a version line, as it was last built. Raises KernelError."""
+    worktree = Worktree(home() / line)
+    if worktree.origin() is None:
+        raise KernelError(f"{line}: its source is not here; run: {_command(line, 'um')}")
+    with worktree.locked(silent):
+        shutil.copytree(worktree.source, directory, symlinks=True)
+
+
 def find(name: str, arch: Arch = "um") -> Built:
     """The kernel that was built under this name. Raises KernelError where it was not, or is out of date."""
     called = f"{'uml' if arch == 'um' else arch}:{name}"

@@ -48,7 +48,7 @@ def _host(_: str, wanted: Wanted) -> Lab:
 def _uml(which: str, wanted: Wanted) -> Lab:
     from dirmeta import kernels  # noqa: PLC0415
 
-    image = which if "/" in which else str(kernels.find(which).image)
+    image = os.path.abspath(which) if "/" in which else str(kernels.find(which).image)
     return _in_uml(image, f"uml:{which}", wanted)
 
 

@@ -19,8 +19,13 @@ _TROUBLE: Final = (
     ("warning", re.compile(r"WARNING: .*")),
 )
 """What it is called, and the line that says it; the first that fits counts."""
+_AGENT: Final = re.compile(r"dirmeta agent: (.*)")
+_INIT: Final = "Attempted to kill init"
+"""What a kernel panics with when its first process, the agent, is gone: no fault of the kernel's."""
 _PANIC: Final = b"Kernel panic - not syncing"
 _PIECE: Final = 1 << 16
+_KEPT: Final = 1 << 22
+"""Bytes after which no more are kept."""
 _TAIL: Final = 12
 _CLEAN: Final = re.compile(r"\x1b\[[0-9;]*m|\r")
 
@@ -40,22 +45,30 @@ class Console:
         self.writing = -1
 
     def read(self) -> bool:
-        """Take in what has been written; False at the end, when nobody can write any more."""
+        """Take in a piece of what has been written; False at the end, when nobody can write any more."""
         try:
-            while piece := os.read(self.reading, _PIECE):
-                self._bytes += piece
+            piece = os.read(self.reading, _PIECE)
         except BlockingIOError:
             return True
-        return False
+        if len(self._bytes) < _KEPT:  # what floods it says the same again and again
+            self._bytes += piece
+        return bool(piece)
+
+    def _read_all(self) -> None:
+        """Take in what is there, as far as it is worth keeping."""
+        size = -1
+        while len(self._bytes) != size:
+            size = len(self._bytes)
+            self.read()
 
     def text(self) -> str:
         """All of it."""
-        self.read()
+        self._read_all()
         return _CLEAN.sub("", self._bytes.decode(errors="replace"))
 
     def news(self) -> str:
         """What has come since it was last asked for."""
-        self.read()
+        self._read_all()
         if len(self._bytes) == self._seen:
             return ""
         new = self._bytes[self._seen :]
@@ -85,6 +98,13 @@ def explanation(console: Console, reasons: Iterable[tuple[tuple[str, ...], str]]
     text = console.text()
     known = (why for signs, why in reasons if any(sign in text for sign in signs))
     return next(known, "") or console.last_lines()
+
+
+def agent_failure(text: str) -> str:
+    """Why our own agent in the guest gave up, as far as the console tells; nothing where it did not."""
+    if found := _AGENT.search(text):
+        return found.group(1).strip()
+    return "it crashed" if _INIT in text and not trouble(text)[0] else ""
 
 
 def trouble(text: str) -> tuple[str, str]:

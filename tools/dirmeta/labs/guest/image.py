@@ -91,6 +91,9 @@ class Image:
             self.close()
             kind = Hung if isinstance(error, Late) else LabError
             raise kind(f"{name} does not boot: {why}") from error
+        except BaseException:  # an interrupt
+            self.close()
+            raise
         self.console.news()
 
     def exchange(self, request: bytes, timeout: float) -> bytes:

@@ -11,7 +11,7 @@ import msgpack
 from dirmeta.labs import agent
 from dirmeta.labs.base import LabError, Misbehaviour
 from dirmeta.labs.guest import jobs as fast
-from dirmeta.labs.guest.console import Console, excerpt, trouble
+from dirmeta.labs.guest.console import Console, agent_failure, excerpt, trouble
 from dirmeta.labs.guest.python import GuestPython
 from dirmeta.labs.guest.wire import Late, Lost
 from dirmeta.observe import transport
@@ -70,6 +70,9 @@ class GuestLab:
         welcome = self._python.call(JOB_TIMEOUT, agent.start, self._subject, self._backing, "")
         self.limits, self.claims_feature, self.kernel, self.log_readable = welcome
         self._batching = msgpack.unpackb(self.exchange(fast.BATCHING, JOB_TIMEOUT))
+        assert self._guest is not None
+        if trouble(news := self._guest.console.news())[0]:
+            raise self._misbehaved("", JOB_TIMEOUT, news)
         return self._python
 
     @property
@@ -91,9 +94,16 @@ class GuestLab:
             results = self._run(jobs, timeout)
         except (Lost, Late) as error:
             raise self._misbehaved("lost" if isinstance(error, Lost) else "hang", timeout) from error
+        except LabError as error:  # what the executor in the guest died of may be the kernel's doing
+            news = console.news()
+            if trouble(news)[0]:
+                raise self._misbehaved("", timeout, news) from error
+            self.close()
+            raise
         except BaseException:  # an interrupt leaves the exchange half done
             self.close()
             raise
+        self._patience = JOB_TIMEOUT
         if (news := console.news()) and trouble(news)[0]:
             raise self._misbehaved("", timeout, news)
         return results
@@ -124,11 +134,17 @@ class GuestLab:
             return results
         raise LabError(f"a job failed in the guest (errno {errno}), and did not when it was done again")
 
-    def _misbehaved(self, otherwise: str, timeout: float, news: str | None = None) -> Misbehaviour:
-        """What the console tells, or else the way in which the guest was lost; the guest is gone then."""
+    def _misbehaved(self, otherwise: str, timeout: float, news: str | None = None) -> Misbehaviour | LabError:
+        """What the console tells, or else the way in which the guest was lost; the guest is gone then.
+
+        A LabError where it was our own agent that gave up.
+        """
         assert self._guest is not None
         text = self._guest.console.news() if news is None else news
         kind, line = trouble(text)
+        if gave_up := agent_failure(text):
+            self.close()
+            return LabError(f"the guest's agent gave up: {gave_up}; use --kernel host for such a case")
         if otherwise == "hang":
             self._patience = _SHORT
         self.close()

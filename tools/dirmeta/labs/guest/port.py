@@ -26,7 +26,7 @@ class Port:
         self._ear.hear_length(time.monotonic() + timeout)
 
     def exchange(self, request: bytes, timeout: float) -> bytes:
-        """The answer to a request; `timeout` in seconds. Raises Lost, Late; ValueError if it is too long."""
+        """The answer to a request; `timeout` in seconds. Raises Lost, Late, LabError."""
         check(request)
         deadline = time.monotonic() + timeout
         self._ours.settimeout(timeout)

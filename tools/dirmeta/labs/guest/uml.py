@@ -62,6 +62,9 @@ class Uml:
             why = str(error) if isinstance(error, WorkerError) else explanation(self.console, REASONS)
             self.close()
             raise LabError(f"{name} does not boot: {why}") from error
+        except BaseException:  # an interrupt
+            self.close()
+            raise
         self.console.news()
 
     def exchange(self, request: bytes, timeout: float) -> bytes:

@@ -12,13 +12,18 @@ import struct
 import time
 from typing import Final
 
+from dirmeta.labs.base import LabError
 from dirmeta.labs.guest.console import Console
 
 LENGTH: Final = struct.Struct("<Q")
-_SIZE: Final = 128 << 20
+_SIZE: Final = 512 << 20
 _HALF: Final = _SIZE // 2
 _LAST_WORDS: Final = 200
 """Milliseconds without a word after which a kernel that has panicked has said all."""
+
+
+_LONGEST_WORDS: Final = 2.0
+"""Seconds after which one that still talks is not listened to."""
 
 
 class Lost(Exception):
@@ -43,8 +48,9 @@ class Ear:
         """So many bytes; `deadline` by the monotonic clock. Raises Lost, Late."""
         heard = bytearray()
         while len(heard) < size:
-            ready = [fd for fd, _ in self._poll.poll(max(0.0, deadline - time.monotonic()) * 1000)]
-            if not ready:
+            left = deadline - time.monotonic()
+            ready = [fd for fd, _ in self._poll.poll(max(0.0, left) * 1000)]
+            if not ready or left < 0:
                 raise Late
             if self._fd in ready:
                 heard += self._read(size - len(heard))
@@ -72,7 +78,8 @@ class Ear:
     def _hear_last_words(self) -> None:
         poll = select.poll()
         poll.register(self._console.reading, select.POLLIN)
-        while poll.poll(_LAST_WORDS) and self._console.read():
+        deadline = time.monotonic() + _LONGEST_WORDS
+        while time.monotonic() < deadline and poll.poll(_LAST_WORDS) and self._console.read():
             pass
 
 
@@ -91,15 +98,16 @@ class Wire:
 
     def hand_over(self) -> None:
         """The guest has its ends now; ours are closed, so that its end is noticed."""
-        os.close(self.reads)
-        os.close(self.writes)
+        for fd in (self.reads, self.writes):
+            os.close(fd)
+        self.reads = self.writes = -1
 
     def wait_for_guest(self, timeout: float) -> None:
         """Until it says that it is there. `timeout` in seconds. Raises Lost, Late."""
         self._ear.hear_length(time.monotonic() + timeout)
 
     def exchange(self, request: bytes, timeout: float) -> bytes:
-        """The answer to a request; `timeout` in seconds. Raises Lost, Late; ValueError if it is too long."""
+        """The answer to a request; `timeout` in seconds. Raises Lost, Late, LabError."""
         check(request)
         os.pwrite(self.channel, request, 0)
         try:
@@ -109,11 +117,15 @@ class Wire:
         return os.pread(self.channel, self._ear.hear_length(time.monotonic() + timeout), _HALF)
 
     def close(self) -> None:
-        for fd in (self.channel, self._ring, self._bell):
-            os.close(fd)
+        for fd in (self.channel, self._ring, self._bell, self.reads, self.writes):
+            if fd >= 0:
+                os.close(fd)
 
 
 def check(request: bytes) -> None:
-    """ValueError where a request is longer than what the agent has room for."""
+    """LabError where a request is longer than what the agent has room for."""
     if len(request) > _HALF:
-        raise ValueError(f"a request of {len(request)} bytes is too long for a guest")
+        raise LabError(
+            f"layers of {len(request) >> 20} MB are too large for a guest, which takes {_HALF >> 20} MB; "
+            "use --kernel host"
+        )

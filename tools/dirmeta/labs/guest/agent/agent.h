@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* die.c: there is nobody to return an error to; the last line on the console says what went wrong. */
+/* main.c: there is nobody to return an error to; the last line on the console says what went wrong. */
 _Noreturn void die(const char *what);
 
 /* bytes.c: false where the other end is gone. */
@@ -62,6 +62,8 @@ void run_queue(void); /* then the results are in the calls, until the next `forg
 void forget_queue(void);
 long first_failure(void); /* 0, or a negative errno */
 int lowest_free_fd(void);
+int out_of_the_way(int fd); /* the same file on a high descriptor; stays an error where it is one */
+size_t calls_left(void);
 
 /* layout.c, walk.c, job.c: the steps. A negative errno, or what else the function says. */
 long lay_out(struct reader *in, const char *at);

@@ -13,6 +13,7 @@
 
 #define BATCH_CALL 1000
 #define ROOM 8192
+#define FIRST_KEPT 1024
 #define AT_A_TIME 1024 /* calls: so that the kernel's copy of them stays small */
 
 static struct call calls[ROOM];
@@ -78,6 +79,22 @@ long first_failure(void)
 			return -ENOSPC;
 	}
 	return 0;
+}
+
+size_t calls_left(void)
+{
+	return ROOM - queued;
+}
+
+/* Descriptors that are predicted follow one another, so what is kept has to lie above them all. */
+int out_of_the_way(int fd)
+{
+	if (fd < 0)
+		return fd;
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_KEPT);
+
+	close(fd);
+	return high;
 }
 
 int lowest_free_fd(void)

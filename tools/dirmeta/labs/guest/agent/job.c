@@ -13,7 +13,8 @@
 
 #include "agent.h"
 
-#define RECORD 8192
+#define RECORD 8192UL
+#define RECORDS 4096
 
 static int log_fd = -1;
 
@@ -34,18 +35,29 @@ static long do_mount(struct reader *in)
 	return mount("overlay", at, "overlay", 0, options) ? -errno : 0;
 }
 
-static void write_log(void)
+/* All records since the job began. Those that were overwritten meanwhile are gone for everybody. */
+static long write_log(void)
 {
-	static char records[64][RECORD];
+	const char **records = take(RECORDS * sizeof(*records));
 	uint32_t count = 0;
-	ssize_t size;
 
-	while (count < 64 && ((size = read(log_fd, records[count], RECORD - 1)) > 0 || errno == EPIPE))
-		if (size > 0)
-			records[count++][size] = 0;
+	for (;;) {
+		char *record = take(RECORD);
+		ssize_t size = read(log_fd, record, RECORD - 1);
+
+		if (size < 0 && errno == EPIPE)
+			continue;
+		if (size < 0 && errno == EAGAIN)
+			break;
+		if (size < 0 || count == RECORDS)
+			return size < 0 ? -errno : -ENOBUFS;
+		record[size] = 0;
+		records[count++] = record;
+	}
 	write_array(count);
 	for (uint32_t i = 0; i < count; i++)
 		write_string(records[i], strlen(records[i]));
+	return 0;
 }
 
 /* One step, its result written; or a negative errno. */
@@ -56,10 +68,8 @@ static long do_step(struct reader *in)
 
 	if (!strcmp(what, "walk"))
 		return walk(read_string(in));
-	if (!strcmp(what, "log")) {
-		write_log();
-		return 0;
-	}
+	if (!strcmp(what, "log"))
+		return write_log();
 	if (!strcmp(what, "layout")) {
 		const char *at = read_string(in);
 
@@ -113,7 +123,7 @@ void run_jobs(struct reader *in)
 	uint32_t count = read_array(in);
 
 	if (log_fd < 0)
-		log_fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		log_fd = out_of_the_way(open("/dev/kmsg", O_RDONLY | O_NONBLOCK));
 	umask(0);
 	write_array(count);
 	while (count--)

@@ -23,7 +23,7 @@
 
 _Noreturn void die(const char *what)
 {
-	fprintf(stderr, "dirmeta agent: %s (%s)\n", what, strerror(errno));
+	fprintf(stderr, "dirmeta agent: %s%s%s\n", what, errno ? ": " : "", errno ? strerror(errno) : "");
 	reboot(RB_POWER_OFF);
 	_exit(1);
 }
@@ -102,6 +102,7 @@ int main(void)
 	wire_open(getenv("DEVICE"), told("LINE"));
 	wire_send(0);
 	while ((message = wire_receive()).size) {
+		errno = 0;
 		wire_send(answer(message));
 		give_all_back();
 	}

@@ -53,8 +53,8 @@ void start_python(struct reader *in)
 	}
 	close(requests[0]);
 	close(answers[1]);
-	to_python = requests[1];
-	from_python = answers[0];
+	to_python = out_of_the_way(requests[1]);
+	from_python = out_of_the_way(answers[0]);
 }
 
 size_t ask_python(struct text message, uint8_t *answer, size_t room)

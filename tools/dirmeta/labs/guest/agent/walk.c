@@ -20,6 +20,7 @@
 #define LISTING 4096U
 #define NAMES 1024U
 #define VALUE 512U
+#define CALLS_FOR_CONTENT 3U
 #define WHOLE 65536U /* what no list of names and no value exceeds */
 
 struct attribute {
@@ -198,13 +199,21 @@ static int by_name(const void *one, const void *other)
 	return strcmp(((const struct attribute *)one)->name, ((const struct attribute *)other)->name);
 }
 
-static void ask_values(struct name *name)
+static uint32_t value_count(const struct name *name)
 {
 	const char *end = name->names.bytes + name->names.size;
 	uint32_t count = 0;
 
 	for (const char *each = name->names.bytes; each < end; each += strlen(each) + 1)
 		count++;
+	return count;
+}
+
+static void ask_values(struct name *name)
+{
+	const char *end = name->names.bytes + name->names.size;
+	uint32_t count = value_count(name);
+
 	name->attributes = take(count * sizeof(struct attribute));
 	for (const char *each = name->names.bytes; each < end; each += strlen(each) + 1)
 		name->attributes[name->attribute_count++] = (struct attribute){.name = each};
@@ -262,23 +271,41 @@ static long hear(struct name *name)
 	return failure;
 }
 
-static long read_some(struct name **some, uint32_t count)
+/* As many names as there is room to ask for; how many, or a negative errno. */
+static long read_part(struct name **some, uint32_t count)
 {
 	int fd = lowest_free_fd();
+	uint32_t asked = 0;
 	long failure = 0;
 
-	for (uint32_t i = 0; i < count && !failure; i++) {
-		if (whiteout(some[i]))
+	for (; asked < count; asked++) {
+		if (calls_left() < value_count(some[asked]) + CALLS_FOR_CONTENT)
+			break;
+		if (whiteout(some[asked]))
 			continue;
-		ask_values(some[i]);
-		ask_content(some[i], fd);
+		ask_values(some[asked]);
+		ask_content(some[asked], fd);
 	}
 	run_queue();
-	for (uint32_t i = 0; i < count && !failure; i++)
+	for (uint32_t i = 0; i < asked && !failure; i++)
 		if (!whiteout(some[i]))
 			failure = hear(some[i]);
 	forget_queue();
-	return failure;
+	if (!failure && !asked)
+		failure = -ENOBUFS;
+	return failure ? failure : asked;
+}
+
+static long read_some(struct name **some, uint32_t count)
+{
+	for (uint32_t done = 0; done < count;) {
+		long more = read_part(some + done, count - done);
+
+		if (more < 0)
+			return more;
+		done += (uint32_t)more;
+	}
+	return 0;
 }
 
 /* Everything about the names of one level, into `found`; its directories also into `directories`. */

@@ -16,7 +16,7 @@
 #include "agent.h"
 
 #define BLOCK 4096UL
-#define HALF (64UL << 20) /* without a device; both sides have to agree on it */
+#define HALF (256UL << 20) /* without a device; both sides have to agree on it */
 
 static int channel = -1, bell;
 static size_t half = HALF;
@@ -35,7 +35,7 @@ static void open_device(const char *device)
 {
 	uint64_t size;
 
-	channel = open(device, O_RDWR | O_DIRECT | O_CLOEXEC);
+	channel = out_of_the_way(open(device, O_RDWR | O_DIRECT));
 	if (channel < 0 || ioctl(channel, BLKGETSIZE64, &size))
 		die("the device for messages can not be opened");
 	half = size / 2;
@@ -45,7 +45,7 @@ static void open_line(const char *line)
 {
 	struct termios raw;
 
-	bell = open(line, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	bell = out_of_the_way(open(line, O_RDWR | O_NOCTTY));
 	if (bell < 0)
 		die("the line to the host can not be opened");
 	if (!tcgetattr(bell, &raw)) { /* a port is no terminal */
