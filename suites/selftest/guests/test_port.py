@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from dirmeta.labs.base import LabError
 from dirmeta.labs.guest.console import Console
 from dirmeta.labs.guest.port import Port
 from dirmeta.labs.guest.wire import LENGTH, Late, Lost
@@ -58,8 +59,8 @@ def test_a_request_nobody_takes_is_late(port: Port) -> None:
 
 
 def test_a_request_has_to_fit(port: Port) -> None:
-    with pytest.raises(ValueError, match="too long for a guest"):
-        port.exchange(bytes((64 << 20) + 1), PATIENCE)
+    with pytest.raises(LabError, match="too large for a guest"):
+        port.exchange(bytes((256 << 20) + 1), PATIENCE)
 
 
 def test_a_guest_that_went_is_lost(port: Port) -> None:
