@@ -9,6 +9,7 @@ import struct
 from typing import Final
 
 from dirmeta.sandbox import syscalls
+from dirmeta.sandbox.diagnosis import in_user_namespace
 
 _CONTROL: Final = "/dev/loop-control"
 # linux/loop.h
@@ -20,7 +21,9 @@ _TRIES: Final = 32
 
 
 def available() -> bool:
-    """Whether this process can have a loop device."""
+    """Whether this process can have a loop device and mount it, which takes the first user namespace."""
+    if in_user_namespace():
+        return False
     try:
         control = os.open(_CONTROL, os.O_RDWR)
     except OSError:
