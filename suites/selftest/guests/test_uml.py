@@ -22,6 +22,7 @@ from dirmeta.labs.guest import jobs as fast
 from dirmeta.labs.guest.lab import GuestLab
 from dirmeta.labs.guest.uml import Uml
 from dirmeta.labs.host import HostLab
+from dirmeta.model import overlayfs
 from dirmeta.model.tree import Node, Tree
 from dirmeta.observe.steps import Failure, Job, Layout, Log, Mount, Result, Unmount, Walk
 
@@ -145,6 +146,17 @@ def test_a_mount_that_fails_says_why(guest: GuestLab) -> None:
     [[_, failed]] = guest.run([Job(steps)])
     assert isinstance(failed, Failure)
     assert "Unknown parameter 'bogus'" in failed.text
+
+
+@pytest.mark.parametrize("namespace", overlayfs.PREFIX)
+def test_the_helper_layer_lends_a_marked_root_nothing(namespace: overlayfs.Namespace) -> None:
+    program = image("6.12+dirmeta")
+    root = Node("directory", 0o711, 3, 4, 5, ((overlayfs.mark_name(namespace), b"y"),))
+    options = (("dirmeta_delegate", "on"), *([("userxattr", "")] if namespace == "user" else []))
+    job = Job((Layout("l1", {"": root}), Mount("m", ("l1",), options=options), Walk("m")))
+    with GuestLab(lambda: Uml(program, "uml")) as lab:
+        seen = [*lab.run([job]), *lab.run_in_python([job])]
+    assert seen == [[None, None, {"": root._replace(xattrs=())}]] * 2
 
 
 def test_what_a_job_left_mounted_is_gone_in_the_next(guest: GuestLab) -> None:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from typing import Final
 
+from dirmeta.model import overlayfs
 from dirmeta.observe.steps import Mount
 from dirmeta.sandbox import namespace, syscalls
 
@@ -24,6 +25,9 @@ def overlay(step: Mount) -> None:
     lowers = _lowers(step)
     for directory in directories(step):
         os.makedirs(directory, 0o755, exist_ok=True)
+    for directory, mark in marked(step):
+        with contextlib.suppress(PermissionError):  # who may not write it does not have it read either
+            os.setxattr(directory, mark, overlayfs.YES)
     options = data(step)
     if step.append or len(options) >= mmap.PAGESIZE:
         _by_parameters(step, lowers, step.at)
@@ -34,6 +38,14 @@ def overlay(step: Mount) -> None:
 def directories(step: Mount) -> tuple[str, ...]:
     """Those that a mount needs, layers included."""
     return (step.at, *_lowers(step), *_uppers(step).values())
+
+
+def marked(step: Mount) -> tuple[tuple[str, str], ...]:
+    """Directories that have to be marked, and by which xattr: the helper layer must not lend the mount's root
+    its metadata where all other roots are marked. A kernel without the feature sees nothing of it."""
+    if EMPTY not in _lowers(step):
+        return ()
+    return ((EMPTY, overlayfs.mark_name("user" if ("userxattr", "") in step.options else "trusted")),)
 
 
 def _lowers(step: Mount) -> tuple[str, ...]:

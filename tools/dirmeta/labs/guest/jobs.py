@@ -64,7 +64,7 @@ def _layout(step: Layout) -> tuple[object, ...]:
 
 
 def _mount(step: Mount) -> tuple[object, ...]:
-    return "mount", step.at, mounts.data(step), mounts.directories(step)
+    return "mount", step.at, mounts.data(step), mounts.directories(step), mounts.marked(step)
 
 
 def _tree(answer: tuple[Any, ...]) -> Tree:

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "agent.h"
@@ -18,7 +19,7 @@
 
 static int log_fd = -1;
 
-/* [at, options, directories to be there] */
+/* [at, options, directories to be there, [[directory, xattr] of those to be marked]] */
 static long do_mount(struct reader *in)
 {
 	const char *at = read_string(in), *options = read_string(in);
@@ -28,6 +29,12 @@ static long do_mount(struct reader *in)
 		const char *directory = read_string(in);
 
 		if (mkdir(directory, 0755) && errno != EEXIST && !failure)
+			failure = -errno;
+	}
+	for (uint32_t count = read_array(in); count--;) {
+		const char *directory = (read_array(in), read_string(in)), *mark = read_string(in);
+
+		if (setxattr(directory, mark, "y", 1, 0) && !failure)
 			failure = -errno;
 	}
 	if (failure)
