@@ -55,7 +55,7 @@ def line(figure: Figure) -> str:
     if figure.target is None:
         return words
     side = ">=" if figure.more else "<="
-    return f"{words:<60}wanted {side} {figure.target:g}: {'reached' if figure.reached else 'not reached'}"
+    return f"{words:<64} wanted {side} {figure.target:g}: {'reached' if figure.reached else 'not reached'}"
 
 
 def _number(value: float) -> str:
