@@ -90,7 +90,7 @@ def test_hangs_in_reducing_are_counted_over_the_whole_run() -> None:
 def test_a_job_waits_for_one_hang_only() -> None:
     with bench_for(Apart(process[HANGING].defect, HANGING)) as bench:
         layer = encoded(Layer((Entry("a/f", "file"),)), "pax")
-        [results] = bench.lab.run(
-            [Job((Unpack("l1", layer), Unpack("l2", layer)), bench.lab.limits.backings[0])]
-        )
+        limits = bench.lab.limits
+        first, second = (Unpack(at, layer, limits.namespaces[0]) for at in ("l1", "l2"))
+        [results] = bench.lab.run([Job((first, second), limits.backings[0])])
     assert results == [Unpacked(-9, "", "timeout"), NOT_TRIED]
