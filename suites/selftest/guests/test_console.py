@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from dirmeta.labs.guest.console import Console, excerpt, trouble
+from dirmeta.labs.guest.console import Console, agent_failure, excerpt, trouble
 
 LINES = {
     "panic": "[    0.17] Kernel panic - not syncing: Kernel mode fault at addr 0x0, ip 0x6021e7be",
@@ -35,6 +35,26 @@ def test_trouble_is_called_by_its_name(kind: str) -> None:
 @pytest.mark.parametrize("line", HARMLESS)
 def test_what_is_said_in_passing_is_no_trouble(line: str) -> None:
     assert trouble(line) == ("", "")
+
+
+def test_an_agent_that_gives_up_is_no_trouble_of_the_kernel() -> None:
+    init = "[  0.2] Kernel panic - not syncing: Attempted to kill init! exitcode=0x0000000b"
+    assert agent_failure(f"dirmeta agent: an answer is too long\n{init}") == "an answer is too long"
+    assert agent_failure(init) == "it crashed"
+    assert trouble(init) == ("", "")
+    assert agent_failure(f"{LINES['oops']}\n{init}") == ""
+    assert agent_failure(HARMLESS[0]) == ""
+
+
+def test_a_console_that_is_flooded_keeps_what_came_first() -> None:
+    console = Console()
+    os.write(console.writing, b"first\n")
+    for _ in range(200):
+        os.write(console.writing, bytes(1 << 15))
+        console.read()
+    assert len(console.text()) < 5 << 20
+    assert console.text().startswith("first")
+    console.close()
 
 
 def test_a_console_tells_news_once_and_its_end() -> None:
