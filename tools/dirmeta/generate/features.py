@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Final
 
 from dirmeta.generate.glance import Glance, glances
+from dirmeta.generate.happenings import HAPPENINGS, happenings
 from dirmeta.model import overlayfs, paths
 from dirmeta.model.entries import Entry, Kind, Xattrs
 from dirmeta.model.overlayfs import (
@@ -52,7 +53,7 @@ _OF_SETUP: Final = frozenset((
     "userxattr", "upper", "umask", "delegate off", "mount option", "data-only",
     "over a hundred layers", "mark out of reach",
 ))  # fmt: skip
-FEATURES: Final = _OF_LAYERS | _ACROSS | _OF_MARKS | _OF_SETUP
+FEATURES: Final = _OF_LAYERS | _ACROSS | _OF_MARKS | _OF_SETUP | HAPPENINGS
 """All names that `features` may give."""
 
 _SECOND: Final = 1_000_000_000
@@ -75,6 +76,8 @@ def features(case: Case, asked: Set[str] = FEATURES) -> Set[str]:
         found.update(_of_marks(looks))
     if not _OF_SETUP.isdisjoint(asked):
         found.update(_of_setup(case))
+    if case.program and not HAPPENINGS.isdisjoint(asked):
+        found |= happenings(case)
     return found & asked
 
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from dirmeta.generate.reduce import reduce
 from dirmeta.judge.bench import Bench
 from dirmeta.judge.blame import blame, source_words, who_has_it_so
 from dirmeta.judge.experiments import has_hung, observe
@@ -25,11 +24,19 @@ REDUCTION_SECONDS: Final = 60.0
 
 
 class Suspect(NamedTuple):
-    """A case that looked wrong, the pack it was in (itself where it was alone), and what was wrong."""
+    """A case that looked wrong.
+
+    packed   the pack it was in; itself where it was alone
+    finding  what was wrong
+    number   which of the shard's cases it was, from 1
+    seconds  from the shard's beginning until it was judged
+    """
 
     trial: Trial
     packed: Case
     finding: Finding
+    number: int = 0
+    seconds: float = 0.0
 
     @property
     def hung(self) -> bool:
@@ -52,8 +59,9 @@ def witness(check: Check, family: Family, suspects: Sequence[Suspect], bench: Be
                 continue
             finding = found
         reduction = Reduction(check, family, bench, trial, finding)
-        reduce(trial.case, reduction.still_fails)
-        return describe(reduction.finding, reduction.trial, bench, reduction.note)
+        family.reduce(trial.case, reduction.still_fails)
+        notes = (family.origin, reduction.note)
+        return describe(reduction.finding, reduction.trial, bench, "; ".join(filter(None, notes)))
     if all(suspect.finding.where == KERNEL_LOG for suspect in suspects):
         return None
     trial, _ = look(check, family, first.packed, bench)

@@ -51,6 +51,7 @@ class Conditions:
     log      whether the kernel log can be read
     backings that the lab has, the default first
     frozen   kinds of read-only images that it can make
+    escapes  whether a mount's own xattrs can be set through it (6.7)
     refused  mount options that the kernel does not take, by namespace
     policies that merged views are predicted by
     """
@@ -60,6 +61,7 @@ class Conditions:
     log: bool = False
     backings: tuple[str, ...] = ("tmpfs",)
     frozen: tuple[str, ...] = ()
+    escapes: bool = True
     refused: tuple[tuple[Namespace, Option], ...] = ()
     policies: Policies = DEFAULT
 

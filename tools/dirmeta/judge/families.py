@@ -9,8 +9,10 @@ from pathlib import Path
 from dirmeta import locations
 from dirmeta.judge.family import Family
 
-RULE_SUITES = ("unpack", "merge", "compat")
-"""The folders of `suites/` that judge subjects and kernels; the others test the suite itself."""
+RULE_SUITES = ("unpack", "merge", "access", "copyup", "compat")
+"""The folders of `suites/` that judge subjects and kernels by families of drawn cases."""
+JUDGING = (*RULE_SUITES, "regressions")
+"""All that judge, those with named cases too; the others test the suite itself."""
 
 
 @cache

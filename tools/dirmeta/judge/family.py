@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from dirmeta.generate.reduce import reduce
 from dirmeta.judge.draw import Draws, Scope
 from dirmeta.judge.experiments import Experiment
+from dirmeta.model.limits import Limits
 from dirmeta.model.overlayfs import Namespace
+from dirmeta.model.stack import Case
 from dirmeta.rules.registry import CHECKS, Check
 from dirmeta.rules.seen import StackSeen
 
@@ -28,6 +32,8 @@ class Family:
     shaped  draws layers that are not well formed, for the rules that name their shape
     namespaces  in which it can be drawn
     both    whether it takes a lab that can mount in both namespaces
+    lacks   why its cases can not be done within such limits, or nothing
+    origin  where its cases come from, for witnesses; or nothing
     """
 
     rules: tuple[str, ...]
@@ -40,6 +46,8 @@ class Family:
     shaped: bool = False
     namespaces: tuple[Namespace, ...] = ("trusted", "user")
     both: bool = False
+    lacks: Callable[[Limits], str] = lambda limits: ""
+    origin: str = ""
 
     def __post_init__(self) -> None:
         for rule in self.rules:
@@ -53,6 +61,10 @@ class Family:
 
     def check(self, rule: str) -> Check:
         return CHECKS[rule, self.sees]
+
+    def reduce(self, case: Case, still_fails: Callable[[Case], bool]) -> None:
+        """Try smaller cases for as long as they fail; the last that did is the witness."""
+        reduce(case, still_fails)
 
 
 def family(*rules: str, **how: Any) -> Family:

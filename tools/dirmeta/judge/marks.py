@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, cast
 
 from dirmeta.judge.experiments import Conditions, Plan, as_tree, failure, layout_steps, mount, stack_seen
 from dirmeta.judge.variations import mounted_steps
@@ -13,7 +13,7 @@ from dirmeta.model.oracle import Place
 from dirmeta.model.semantics import Policies
 from dirmeta.model.stack import Case
 from dirmeta.model.tree import Node, Tree
-from dirmeta.observe.steps import IdMap, Job, Step, Unmount, Walk
+from dirmeta.observe.steps import IdMap, Job, Layout, ShowOptions, Step, Unmount, Walk
 from dirmeta.rules.seen import LayerSeen, StackSeen, Switched, Views
 
 
@@ -111,18 +111,35 @@ def _with_unmarked(diffs: Sequence[Tree], case: Case, policies: Policies) -> set
     }
 
 
+OPTION: Final = "dirmeta_delegate"
+ON_AND_OFF: Final = ("on", "off")
+
+
 def switched(case: Case, conditions: Conditions) -> Plan[Switched]:
     """Mount one layout with the feature on, and with it off."""
     diffs = oracle.diff_directories(case)
     steps: list[Step] = [*layout_steps(diffs)]
-    for value in ("on", "off"):
-        setup = replace(case.setup, upper=False, options=(("dirmeta_delegate", value),))
+    for value in ON_AND_OFF:
+        setup = replace(case.setup, upper=False, options=((OPTION, value),))
         steps += [mount(setup, len(diffs), conditions), Walk("m"), Unmount("m")]
     results = yield Job(tuple(steps), case.setup.backing)
     if failed := failure(results):
         return Switched((), {}, {}, failed)
     shown_on, shown_off = (as_tree(result) for result in results if isinstance(result, dict))
-    return Switched(tuple(diffs), shown_on, shown_off)
+    told = yield Job(tuple(_showing_options(case, conditions)), case.setup.backing)
+    if failed := failure(told):
+        return Switched((), {}, {}, failed)
+    options = [cast(list[str], result) for result in told if isinstance(result, list)]
+    said = [",".join(each for each in some if each.startswith(OPTION)) for some in options]
+    return Switched(tuple(diffs), shown_on, shown_off, shown=dict(zip(ON_AND_OFF, said, strict=True)))
+
+
+def _showing_options(case: Case, conditions: Conditions) -> Iterator[Step]:
+    """Mount next to nothing with the feature on, and with it off, and ask what options the mount has."""
+    yield Layout("l1", {paths.ROOT: Node("directory")})
+    for value in ON_AND_OFF:
+        setup = replace(case.setup, upper=False, options=((OPTION, value),))
+        yield from (mount(setup, 1, conditions), ShowOptions("m"), Unmount("m"))
 
 
 FIRST_ID: Final = 100_000

@@ -142,6 +142,7 @@ def bench_on(lab: Lab, wanted: Wanted, subject: Subject) -> Bench:
             log=lab.log_readable,
             backings=lab.limits.backings,
             frozen=lab.limits.frozen,
+            escapes=lab.limits.escapes,
             refused=lab.limits.refused,
             policies=policies,
         ),

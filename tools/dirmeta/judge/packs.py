@@ -58,7 +58,8 @@ def split(seen: Any, cases: int, layers: Sequence[int]) -> list[Any]:
     if isinstance(seen, Switched):
         diffs = [_split(tree, cases) for tree in seen.diffs]
         on, off = _split(seen.on, cases), _split(seen.off, cases)
-        return [Switched(tuple(d[n] for d in diffs), on[n], off[n], seen.refused) for n in range(cases)]
+        told = (seen.refused, seen.shown)
+        return [Switched(tuple(d[n] for d in diffs), on[n], off[n], *told) for n in range(cases)]
     raise TypeError(f"{type(seen).__name__} can not be split")
 
 

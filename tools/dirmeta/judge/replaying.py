@@ -18,6 +18,7 @@ from dirmeta.model.limits import Limits
 from dirmeta.model.stack import Case
 from dirmeta.rules.catalogue import catalogue
 from dirmeta.rules.findings import Finding
+from dirmeta.rules.operated import ProgramSeen
 from dirmeta.rules.registry import Trial
 
 
@@ -29,6 +30,8 @@ def fitted(case: Case, limits: Limits) -> Case:
     if obstacle := _obstacle(case, limits):
         raise LabError(f"this case can not be done here: {obstacle}; run it as root")
     setup = case.setup
+    if case.program:
+        setup = replace(setup, layout="model", upper=True)
     if setup.namespace not in limits.namespaces:
         setup = replace(setup, namespace=limits.namespaces[0])
     if setup.backing not in limits.backings:
@@ -37,6 +40,12 @@ def fitted(case: Case, limits: Limits) -> Case:
 
 
 def _obstacle(case: Case, limits: Limits) -> str:
+    for operation in case.program:
+        who = operation.by
+        if limits.ids is not None and not {who.uid, who.gid, *who.groups} <= set(limits.ids):
+            return f"{operation.op} is done as {who.uid}:{who.gid}"
+        if operation.op == "drop-caches" and not limits.caches:
+            return "drop-caches takes a kernel of one's own, as --kernel uml:6.12 gives"
     for entry in (entry for layer in case.stack for entry in layer):
         if limits.ids is not None and not {entry.uid, entry.gid} <= set(limits.ids):
             return f"{entry.name} belongs to {entry.uid}:{entry.gid}"
@@ -64,7 +73,7 @@ def _fitting(case: Case) -> list[Family]:
     for name, family in families().items():
         from_streams = name.startswith("unpack/")
         fits = from_streams == (case.setup.layout == "unpacked") and family.shaped == bool(case.malformed)
-        if fits:
+        if fits and (family.sees is ProgramSeen) == bool(case.program):
             chosen.setdefault((family.does, family.rules), family)
     return list(chosen.values())
 

@@ -29,7 +29,7 @@ class Witness:
     listing  the same as people read it
     where, want, saw, blame: lines of the failure, as people read them
     log      what the kernel had to say, where it misbehaved
-    note     why it may not be minimal, or nothing
+    note     where it comes from and why it may not be minimal, as far as there is something to say
     """
 
     id: str
@@ -50,6 +50,8 @@ class RuleResult:
     """One rule's result, of one shard or of a whole run.
 
     cases  how many were judged
+    first_case, first_seconds  what it took until a case looked wrong, in the shard that needed the fewest;
+           0 where none did
     group  the family that was judged, "" for several
     needs  how often the preconditions of the rule were met; a result that has them is not final alone
     observed  what happened where the rule only asks for a report
@@ -61,6 +63,8 @@ class RuleResult:
     reason: str = ""
     cases: int = 0
     witnesses: tuple[Witness, ...] = ()
+    first_case: int = 0
+    first_seconds: float = 0.0
     group: str = ""
     needs: Needs = field(default_factory=dict)
     observed: str = ""
@@ -107,8 +111,9 @@ def together(rule: str, results: Sequence[RuleResult]) -> RuleResult:
         reasons = reasons[:1]  # the same trouble, in the words of several shards
     witnesses = {witness.id: witness for result in told for witness in result.witnesses}
     cases = sum(result.cases for result in results)
+    first = min(((each.first_case, each.first_seconds) for each in told if each.first_case), default=(0, 0.0))
     return RuleResult(
-        rule, verdict, "; ".join(reasons), cases, tuple(witnesses.values()),
+        rule, verdict, "; ".join(reasons), cases, tuple(witnesses.values()), *first,
         observed="; ".join(dict.fromkeys(result.observed for result in results if result.observed)),
         models=pooled(result.models for result in results),
         compared=sum(result.compared for result in results),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,7 +22,7 @@ from dirmeta.judge.results import RuleResult, Verdict, Witness, unmet
 from dirmeta.labs.base import LabError, Misbehaviour
 from dirmeta.model.limits import Limits
 from dirmeta.model.stack import Case, Setup
-from dirmeta.rules.findings import KERNEL_LOG, MISBEHAVIOUR
+from dirmeta.rules.findings import KERNEL_LOG, MISBEHAVIOUR, Finding
 from dirmeta.rules.registry import Check, Trial
 
 SUSPECTS = 2 * 16
@@ -35,6 +36,8 @@ def run_shard(
 ) -> dict[str, RuleResult]:
     """Judge one shard's cases by the given rules of the family; rule → result."""
     limits = bench.lab.limits
+    if why := family.lacks(limits):
+        return {rule: RuleResult(rule, "n/a", why) for rule in rules}
     usable = tuple(each for each in limits.namespaces if each in family.namespaces)
     if not usable:
         needed = " or ".join(family.namespaces)
@@ -59,6 +62,7 @@ class Shard:
         self.checks = [family.check(rule) for rule in rules]
         self.coverage = Coverage()
         self.wanted = sys.maxsize
+        self.began = time.monotonic()
         self.cases = 0
         self.hung = 0
         self.troubles = 0
@@ -134,8 +138,9 @@ class Shard:
         self.consistency.look(trial, len(together))
         if not in_order:
             seens = split(seen, len(together), [len(case.stack) for case in together])
-            for case, each in zip(together, seens, strict=True):
-                self._judge(Trial(case, each, self.bench.terms), packed)
+            first = self.cases - len(together) + 1
+            for number, (case, each) in enumerate(zip(together, seens, strict=True), first):
+                self._judge(Trial(case, each, self.bench.terms), packed, number)
 
     def _search(self, together: Sequence[Case], packed: Case, trouble: Misbehaviour) -> None:
         """Find the case of a pack that the kernel misbehaves on, by halves; judge the others."""
@@ -156,9 +161,7 @@ class Shard:
         self.troubles += 1
         check = self.checks[0]
         finding = misbehaved(check.rule, trouble)
-        self.suspects.setdefault(check.rule, []).append(
-            Suspect(Trial(case, None, self.bench.terms), packed, finding)
-        )
+        self._suspect(Trial(case, None, self.bench.terms), packed, finding, self.cases)
         if self.troubles >= HANGS or self._is_known(trouble):
             raise Enough
 
@@ -178,7 +181,7 @@ class Shard:
         if not has_broken_down(seen):
             self.coverage.add(case, refused=has_given_up(seen))
         trial = Trial(case, seen, self.bench.terms)
-        self._judge(trial, packed)
+        self._judge(trial, packed, self.cases)
         self.consistency.look(trial, 1)
         self.hung += has_hung(seen)
         if self.hung >= HANGS:
@@ -194,14 +197,17 @@ class Shard:
             for check in self.checks
         )
 
-    def _judge(self, trial: Trial, packed: Case) -> None:
+    def _judge(self, trial: Trial, packed: Case, number: int) -> None:
         for check in self.checks:
             if check.watch is not None:
                 self.watched.setdefault(check.rule, Counter()).update(check.watch(trial))
             if check.judge is not None and (finding := next(check.judge(trial), None)) is not None:
-                suspects = self.suspects.setdefault(check.rule, [])
-                if len(suspects) < SUSPECTS:
-                    suspects.append(Suspect(trial, packed, finding))
+                self._suspect(trial, packed, finding, number)
+
+    def _suspect(self, trial: Trial, packed: Case, finding: Finding, number: int) -> None:
+        suspects = self.suspects.setdefault(finding.rule, [])
+        if len(suspects) < SUSPECTS:
+            suspects.append(Suspect(trial, packed, finding, number, time.monotonic() - self.began))
 
     def _confirmed(self, check: Check, lost: str) -> RuleResult:
         """The verdict on a rule; `lost` says why the lab was, which masks no failure that was witnessed."""
@@ -222,8 +228,11 @@ class Shard:
         if check.judge is None:
             return RuleResult(check.rule, "observed", observed, self.cases)
         if shown := self._witness(check):
-            missed = self.bench.missed(check.rule)
-            return RuleResult(check.rule, missed, shown.saw, self.cases, (shown,), observed=observed)
+            missed, first = self.bench.missed(check.rule), self.suspects[check.rule][0]
+            return RuleResult(
+                check.rule, missed, shown.saw, self.cases, (shown,), first.number, first.seconds,
+                observed=observed,
+            )  # fmt: skip
         needs = self.coverage.of(check)
         missing = unmet(needs, self.cases)
         verdict: Verdict = "unverified" if missing else "pass"

@@ -86,6 +86,7 @@ def conditions(lab: Lab, wanted: Wanted) -> Conditions:
         feature=claims,
         delegate=claims,
         backings=limits.backings,
+        escapes=limits.escapes,
         refused=limits.refused,
         policies=wanted.terms_policies(),
     )

@@ -50,6 +50,7 @@ class Calls:
     handle = staticmethod(syscalls.handle)
     entries = staticmethod(syscalls.entries)
     access = staticmethod(syscalls.access)
+    rename = staticmethod(syscalls.rename)
     become = staticmethod(credentials.become)
 
 

@@ -7,15 +7,20 @@ the check that the defect is named for fails.
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from dirmeta.model import overlayfs, paths
+from dirmeta.model import acl, overlayfs, paths, program, rehearsal, spelling
 from dirmeta.model.limits import Limits
 from dirmeta.model.lookup import Merger
+from dirmeta.model.mounted import How, Mounted
+from dirmeta.model.mountoptions import words
 from dirmeta.model.overlayfs import Namespace
+from dirmeta.model.rehearsal import State
 from dirmeta.model.semantics import Policies
-from dirmeta.model.tree import Node, Tree, with_mode
+from dirmeta.model.stack import Operation
+from dirmeta.model.tree import Node, Tree
+from dirmeta.model.writer import Writer
 from dirmeta.observe.steps import (
     Agree,
     Failure,
@@ -28,18 +33,22 @@ from dirmeta.observe.steps import (
     Operate,
     Outcome,
     Result,
+    ShowOptions,
     Step,
     Unmount,
     Walk,
 )
 
+_CLOCK: Final = 1_790_000_000 * 1_000_000_000
+"""The time of its first change, in ns."""
 WAYS: Final = ("stat", "lstat", "fstat", "statx")
 
 
 class ModelLab:
     """Lays out and mounts in memory. Knows the steps that need no running system.
 
-    merger  the model of overlayfs; a subclass of `Merger` to break it
+    merger  the model of look-ups; a subclass of `Merger` to break it
+    writer  the model of writing; a subclass of `Writer` to break it
     """
 
     kernel = "model"
@@ -47,7 +56,14 @@ class ModelLab:
     log_readable = True
     remark = ""
 
-    def __init__(self, merger: type[Merger] = Merger, *, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        merger: type[Merger] = Merger,
+        *,
+        writer: type[Writer] = Writer,
+        limits: Limits | None = None,
+    ) -> None:
+        self.writer = writer
         self.merger = merger
         self.limits = limits or Limits()
 
@@ -58,96 +74,147 @@ class ModelLab:
         """Nothing is held."""
 
     def _do(self, job: Job) -> list[Result]:
-        directories: dict[str, Tree] = {}
-        uppers: dict[str, Mount] = {}
+        scratch = _Scratch(self)
         results: list[Result] = []
         for step in job.steps:
-            results.append(self._step(step, directories, uppers))
+            results.append(scratch.do(step))
             if isinstance(results[-1], Failure):
                 break
         return results
 
-    def _step(self, step: Step, directories: dict[str, Tree], uppers: dict[str, Mount]) -> Result:
+
+class _Scratch:
+    """The directories of one job, and what is mounted with an upper among them."""
+
+    def __init__(self, lab: ModelLab) -> None:
+        self._lab = lab
+        self._directories: dict[str, Tree] = {}
+        self._mounts: dict[str, tuple[Mount, State]] = {}
+        self._options: dict[str, tuple[str, ...]] = {}
+        self._clock = _CLOCK
+
+    def do(self, step: Step) -> Result:
         if isinstance(step, Layout):
-            directories[step.at] = dict(step.tree)
+            self._directories[step.at] = dict(step.tree)
         elif isinstance(step, Mount):
-            if step.upper:
-                directories.setdefault(step.upper, {paths.ROOT: Node("directory")})
-                uppers[step.at] = step
-            directories[step.at] = self._mounted(step, directories)
+            self._mount(step)
         elif isinstance(step, Operate):
-            return _operate(step, directories, uppers)
+            return self._operate(step)
         elif isinstance(step, Unmount):
-            del directories[step.at]
+            self._mounts.pop(step.at, None)
+            self._directories.pop(step.at, None)
         elif isinstance(step, IdMap):
-            directories[step.at] = _mapped(directories[step.source], step)
+            self._directories[step.at] = _mapped(self._directories[step.source], step)
         elif isinstance(step, Freeze):
             return None  # an image holds what was there
         elif isinstance(step, Walk):
-            return dict(directories[step.at])
+            return dict(self._tree(step.at))
         elif isinstance(step, Agree):
-            return _asked(directories[step.at])
+            return _asked(self._tree(step.at))
+        elif isinstance(step, ShowOptions):
+            return self._options[step.at]
         elif isinstance(step, Log):
             return []
         else:
             return Failure(errno.ENOTSUP, f"the model can not do {type(step).__name__}")
         return None
 
-    def _mounted(self, step: Mount, directories: dict[str, Tree]) -> Tree:
-        merged = step.lowers[: len(step.lowers) - step.data_only]
-        layers = (*reversed(merged), step.upper) if step.upper else merged[::-1]
-        merger = self.merger(
-            [directories[name] for name in layers],
-            delegate=_delegates(step),
-            namespace=_namespace(step),
-            policies=Policies(),
-            upper=bool(step.upper),
+    def _tree(self, at: str) -> Tree:
+        if at in self._mounts:
+            return self._mounts[at][1].mounted.view.tree
+        return self._directories[at]
+
+    def _mount(self, step: Mount) -> None:
+        self._options[step.at] = tuple(map(words, step.options))
+        lowers = tuple(self._tree(name) for name in step.lowers[: len(step.lowers) - step.data_only][::-1])
+        if step.upper:
+            upper = self._directories.setdefault(step.upper, {paths.ROOT: Node("directory")})
+            mounted = Mounted(lowers, upper, _how(step), self._lab.merger)
+            self._mounts[step.at] = step, State(mounted, read_only=("ro", "") in step.options)
+            return
+        how = _how(step)
+        merger = self._lab.merger(
+            lowers, delegate=how.delegate, namespace=how.namespace, policies=how.policies
         )
-        return merger.view().tree
+        self._directories[step.at] = merger.view().tree
+
+    def _operate(self, step: Operate) -> Result:
+        """Change what a mount shows, by changing its upper."""
+        if step.call == "drop-caches":
+            return Outcome(0)
+        at = step.path.partition("/")[0] or next(iter(self._mounts), "")
+        if at not in self._mounts:
+            return Failure(errno.ENOTSUP, f"the model can not {step.call} {step.path}")
+        mount, state = self._mounts[at]
+        if step.call == "fstat":
+            return _stated(state, step)
+        operation = operation_of(step)
+        if operation is None:
+            return Failure(errno.ENOTSUP, f"the model can not {step.call} {step.path}")
+        answer = rehearsal.expected(state, operation, self._lab.writer)
+        if state.read_only and operation.op in program.CHANGES:
+            return Outcome(answer.number or errno.EROFS)
+        done = answer.number == 0
+        upper = self._timed(answer.upper) if done else state.mounted.upper
+        state = rehearsal.called(state, operation, upper, done)
+        self._mounts[at] = mount, state
+        self._directories[mount.upper] = state.mounted.upper
+        return Outcome(answer.number or 0)
+
+    def _timed(self, tree: Tree) -> Tree:
+        self._clock += 1
+        return {
+            path: node._replace(mtime=self._clock) if node.mtime is None else node
+            for path, node in tree.items()
+        }
 
 
-def _namespace(step: Mount) -> Namespace:
-    return "user" if ("userxattr", "") in step.options else "trusted"
+def _how(step: Mount) -> How:
+    namespace: Namespace = "user" if ("userxattr", "") in step.options else "trusted"
+    delegate = ("dirmeta_delegate", "off") not in step.options
+    return How(delegate, namespace, Policies(), options=frozenset(step.options))
 
 
-def _delegates(step: Mount) -> bool:
-    return ("dirmeta_delegate", "off") not in step.options
+def _stated(state: State, step: Operate) -> Outcome:
+    path = state.held.get((step.by, int(step.args[0])))
+    if path is None:
+        return Outcome(errno.EBADF)
+    node = state.mounted.view.tree[path]
+    return Outcome(0, tuple(map(str, (node.mode, node.uid, node.gid, node.mtime))))
 
 
-def _operate(step: Operate, directories: dict[str, Tree], uppers: dict[str, Mount]) -> Result:
-    """Change what a mount shows, and have its upper hold that, with all directories above."""
-    at, _, path = step.path.partition("/")
-    if at not in uppers or path not in directories[at] or step.call not in _CHANGES:
-        return Failure(errno.ENOTSUP, f"the model can not {step.call} {step.path}")
-    mounted = uppers[at]
-    shown, upper = directories[at], directories[mounted.upper]
-    shown[path] = _CHANGES[step.call](shown[path], *step.args)._replace(link="")
-    for copied in (path, *(up for up in paths.ancestors(path) if up not in upper)):
-        upper[copied] = _stored(shown[copied], upper.get(copied), mounted)
-    return Outcome(0)
+def operation_of(step: Operate) -> Operation | None:
+    """The operation of a program that a step does, None where there is none."""
+    kind = program.OPERATIONS.get(step.call)
+    if kind is None:
+        return None
+    values = list(step.args)
+    if step.call == "utimens":
+        values = values[1:]
+    if step.call == "setxattr" and values[0] in overlayfs.ACLS:
+        return _setting_acl(step)
+    names = [name for name, _ in (*kind.arguments, *kind.optional) if name != "path"]
+    given: dict[str, str | int] = {}
+    if any(name == "path" for name, _ in kind.arguments):
+        given["path"] = _inside(step.path)
+    for name, value in zip(names, values, strict=False):
+        if value == -1:
+            continue
+        text = spelling.to_text(value) if isinstance(value, bytes) else value
+        given[name] = _inside(str(text)) if name == "to" else text
+    return Operation(step.call, tuple(given.items()), step.by)
 
 
-_CHANGES: Final[dict[str, Callable[..., Node]]] = {
-    "chmod": with_mode,
-    "setxattr": lambda node, name, value: node._replace(
-        xattrs=tuple(sorted({**dict(node.xattrs), name: value}.items()))
-    ),
-}
+def _setting_acl(step: Operate) -> Operation:
+    name, value = step.args
+    assert isinstance(value, bytes)
+    which = "default" if name == overlayfs.ACL_DEFAULT else "access"
+    args = (("path", _inside(step.path)), ("acl", acl.text(value)), ("type", which))
+    return Operation("setacl", args, step.by)
 
 
-def _stored(node: Node, before: Node | None, mounted: Mount) -> Node:
-    """A node as an upper holds it: what overlayfs kept for itself there stays, but for a mark that it heeds,
-    and xattrs that would else be its own are escaped."""
-    prefix = overlayfs.PREFIX[_namespace(mounted)]
-    escaped = f"{prefix}overlay."
-    heeded = {overlayfs.mark_name(_namespace(mounted))} if _delegates(mounted) else set()
-    kept = {
-        name: value
-        for name, value in (before.xattrs if before else ())
-        if name.startswith(prefix) and not name.startswith(escaped) and name not in heeded
-    }
-    own = {name.replace(prefix, escaped, 1): value for name, value in node.xattrs}
-    return node._replace(xattrs=tuple(sorted((own | kept).items())))
+def _inside(path: str) -> str:
+    return path.partition("/")[2]
 
 
 def _mapped(tree: Tree, step: IdMap) -> Tree:

@@ -18,6 +18,7 @@ _NO_ID: Final = 0xFFFFFFFF
 # Tag values of linux/posix_acl.h, in the order the kernel insists on.
 _TAGS: Final = {"u:": 0x01, "u": 0x02, "g:": 0x04, "g": 0x08, "m:": 0x10, "o:": 0x20}
 _LETTERS: Final = {value: key for key, value in _TAGS.items()}
+USER_OBJ, USER, GROUP_OBJ, GROUP, MASK, OTHER = (_TAGS[key] for key in ("u:", "u", "g:", "g", "m:", "o:"))
 _LONG: Final = {"user": "u", "group": "g", "mask": "m", "other": "o"}
 
 
@@ -114,3 +115,24 @@ def with_mode(value: bytes, mode: int) -> bytes:
     return pack(
         line._replace(bits=mode >> shift[line.tag] & 7) if line.tag in shift else line for line in lines
     )
+
+
+def inherited(value: bytes, mode: int) -> tuple[int, bytes | None]:
+    """What a new file takes from its directory's default ACL: its mode, and its access ACL if it needs one.
+
+    mode: nine bits asked for, and any others, which stay. Source: `posix_acl_create_masq` of fs/posix_acl.c.
+    """
+    lines = unpack(value)
+    has_mask = any(line.tag == MASK for line in lines)
+    shift = {USER_OBJ: 6, MASK if has_mask else GROUP_OBJ: 3, OTHER: 0}
+    lines = tuple(
+        line._replace(bits=line.bits & mode >> shift[line.tag]) if line.tag in shift else line
+        for line in lines
+    )
+    mode = mode & ~0o777 | mode_bits(pack(lines))
+    return mode, None if is_minimal(lines) else pack(lines)
+
+
+def is_minimal(lines: Iterable[Permission]) -> bool:
+    """Whether an ACL says no more than mode bits do."""
+    return all(line.tag in (USER_OBJ, GROUP_OBJ, OTHER) for line in lines)

@@ -135,6 +135,7 @@ _SETUP: Final = document.record(
     delegate=document.FLAG,
     layout=document.one_of(get_args(Layout)),
     upper=document.FLAG,
+    reused=document.FLAG,
     options=document.pairs(document.TEXT),
     backing=document.TEXT,
     umask=document.OCTAL,

@@ -113,6 +113,8 @@ class _Directory:
     def _with_parents(self, entry: Entry) -> str:
         """Make what is missing above an entry; the path it ends up at."""
         for up in reversed(paths.ancestors(entry.place)):
+            if self._leads_to_a_directory(up):
+                continue
             resolved = self._resolved(up)
             node = self.tree.get(resolved)
             if node is None or node.kind != "directory":
@@ -133,6 +135,14 @@ class _Directory:
             base = "" if target.startswith("/") else paths.parent(link)
             path = _squeezed(paths.join(paths.join(base, target.strip("/")), path[len(link) + 1 :]))
         return path
+
+    def _leads_to_a_directory(self, path: str) -> bool:
+        """Whether a symlink stands there that a tool writes through."""
+        below = self._resolved(paths.join(path, "below"))
+        return (
+            self._node_kind(self._resolved(path)) == "symlink"
+            and self._node_kind(paths.parent(below)) == "directory"
+        )
 
     def _node_kind(self, path: str) -> str:
         node = self.tree.get(path)

@@ -20,7 +20,8 @@ divided by whitespace and quoted as `dirmeta.model.words` says; ``#`` before a w
     attribute xattr NAME="VALUE" (repeatable), acl TEXT, default-acl TEXT, content "TEXT"
     (empty)   after ``layer N`` a layer without entries; alone a stack without layers
     setup     what is not at its default: namespace=trusted|user delegate=on|off layout=unpacked|model
-              upper=on|off backing=WORD umask=OCTAL tar=pax|gnu|ustar, option NAME[=VALUE] (repeatable)
+              upper=on|off reused=on|off backing=WORD umask=OCTAL tar=pax|gnu|ustar,
+              option NAME[=VALUE] (repeatable)
     then      OP [PATH] NAME=VALUE…, an operation; bare numbers are numbers, octal with a leading 0, all else
               is text; then as UID:GID[,GROUP…], who does it, and without CAP (repeatable), given up first
 
@@ -39,7 +40,7 @@ from dirmeta.model.listing_entry import named_kind
 from dirmeta.model.listing_parser import ListingError, parse
 from dirmeta.model.stack import Case, Credentials, Layer, Operation, Setup, Stack
 
-__all__ = ["ListingError", "line", "metadata_text", "parse", "render", "time_text"]
+__all__ = ["ListingError", "line", "metadata_text", "operation", "parse", "render", "time_text"]
 
 _EPOCH: Final = datetime(1970, 1, 1)
 _YEARS: Final = range(-62135596800, 253402300800)  # seconds of the years 1 to 9999
@@ -54,7 +55,7 @@ def render(case: Case) -> str:
     setup = _setup(case.setup)
     lines = [f"{'setup':{_LABEL}}{setup}"] if setup else []
     lines += _table(list(_rows(case.stack))) if case.stack else ["(empty)"]
-    lines += (f"{'then':{_LABEL}}{_operation(step)}" for step in case.program)
+    lines += (f"{'then':{_LABEL}}{operation(step)}" for step in case.program)
     return "\n".join(lines)
 
 
@@ -176,6 +177,7 @@ def _setup(setup: Setup) -> str:
         "delegate": "on" if setup.delegate else "off",
         "layout": setup.layout,
         "upper": "on" if setup.upper else "off",
+        "reused": "on" if setup.reused else "off",
         "backing": words.word(setup.backing),
         "umask": f"{setup.umask:03o}",
         "tar": setup.tar,
@@ -189,7 +191,8 @@ def _option(name: str, value: str) -> str:
     return f"{words.word(name)}={words.word(value)}" if value else words.word(name)
 
 
-def _operation(step: Operation) -> str:
+def operation(step: Operation) -> str:
+    """``chmod usr/bin mode=0700 as 1000:1000``"""
     args = list(step.args)
     path = args.pop(0)[1] if args and args[0][0] == "path" and isinstance(args[0][1], str) else None
     start = [words.word(step.op)] if path is None else [words.word(step.op), words.word(str(path))]

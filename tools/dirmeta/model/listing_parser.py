@@ -103,6 +103,7 @@ _SETTINGS: Final[dict[str, Callable[[str], Any]]] = {
     "delegate": _switch,
     "layout": _one_of(get_args(Layout)),
     "upper": _switch,
+    "reused": _switch,
     "backing": str,
     "umask": _octal,
     "tar": _one_of(get_args(TarFormat)),

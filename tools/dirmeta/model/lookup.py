@@ -155,7 +155,7 @@ class Merger:
             return False
         if node.kind != "directory":
             search.stop = True
-            return not (search.is_directory or rest or self._is_whiteout(node))
+            return not (search.is_directory or rest or self.is_whiteout(node))
         if not rest:
             search.is_directory = True
         if node.xattrs:
@@ -165,7 +165,7 @@ class Merger:
                 search.redirect(redirect.decode("utf-8", "surrogateescape"), paths.basename(path), rest)
         return True
 
-    def _is_whiteout(self, node: Node) -> bool:
+    def is_whiteout(self, node: Node) -> bool:
         if node.kind == "char":
             return node.device == (0, 0)
         return node.kind == "file" and not node.content and node.xattr(self.xwhiteout) is not None

@@ -104,6 +104,7 @@ class Setup:
     layout     who makes the diff directories: an unpacker from tar streams, or the suite itself
                straight from the model, overlay-private xattrs of entries taken at their word
     upper      mount with a fresh upper directory, else read-only from lowers alone
+    reused     with the topmost layer as the upper directory instead of a fresh one
     options    further mount options, as (name, value); value "" for a flag
     """
 
@@ -115,6 +116,7 @@ class Setup:
     backing: str = "tmpfs"
     umask: int = 0o022
     tar: TarFormat = "pax"
+    reused: bool = False
 
 
 @dataclass(frozen=True)

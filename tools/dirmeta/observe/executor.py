@@ -12,6 +12,7 @@ from dirmeta.observe.kernel import Kernel, Scratch, ScratchFactory, Unpacker
 from dirmeta.observe.layout import lay_out
 from dirmeta.observe.looks import agree, identify
 from dirmeta.observe.operate import Actors
+from dirmeta.observe.shown import shown_options
 from dirmeta.observe.steps import Failure, Job, Result, Step, Unpack, Unpacked
 from dirmeta.observe.walk import ALIASES, ObservationError, answered_by_lsm, running_lsms, walk
 
@@ -85,7 +86,8 @@ class _Session:
             steps.Unpack: self._unpack,
             steps.UnpackTogether: self._unpack_together,
             steps.Mount: scratch.overlay,
-            steps.Unmount: lambda step: scratch.unmount(step.at),
+            steps.Unmount: self._unmount,
+            steps.ShowOptions: lambda step: shown_options(step.at),
             steps.Walk: lambda step: walk(step.at, ignored),
             steps.Agree: lambda step: agree(step.at, kernel),
             steps.Identify: lambda step: identify(step.at, kernel),
@@ -101,6 +103,10 @@ class _Session:
 
     def close(self) -> None:
         self._actors.close()
+
+    def _unmount(self, step: steps.Unmount) -> None:
+        self._actors.close()  # what is held would keep it
+        self._scratch.unmount(step.at)
 
     def _unpack(self, step: Unpack) -> Unpacked:
         """Unpack into a directory that stands alone with the canary, then move it to its name."""

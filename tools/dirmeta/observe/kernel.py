@@ -28,6 +28,10 @@ class Kernel(Protocol):
         """access(2), which tells more than whether."""
         ...
 
+    def rename(self, path: str, to: str, flags: str = "", /) -> None:
+        """renameat2(2); flags are ``noreplace``, ``exchange`` or none."""
+        ...
+
     def become(self, who: Credentials, /) -> None:
         """Take on other credentials, for good."""
         ...

@@ -69,6 +69,12 @@ class Unmount(NamedTuple):
     at: str
 
 
+class ShowOptions(NamedTuple):
+    """Result: the options that the kernel shows of the mount on `at`, each ``name`` or ``name=value``."""
+
+    at: str
+
+
 class Walk(NamedTuple):
     """Read everything below `at`, links never followed. Result: `Tree`."""
 
@@ -95,9 +101,10 @@ class Identify(NamedTuple):
 class Operate(NamedTuple):
     """One system call at `path` (relative to the scratch directory).
 
-    call   chmod (mode) · chown (uid, gid) · utimens (atime ns, mtime ns) · mkdir (mode) · create
-           (mode) · write (text) · unlink · rmdir · rename (to) · setxattr (name, value) · getxattr
-           (name) · removexattr (name) · listxattr · access (bits)
+    call   chmod (mode) · chown (uid, gid; -1 leaves one) · utimens (atime ns, mtime ns) · mkdir (mode) ·
+           create (mode) · write (text) · read · symlink (target) · link (to) · unlink · rmdir · rename
+           (to[, flags]) · setxattr (name, value) · getxattr (name) · removexattr (name) · listxattr · access
+           (bits) · hold (slot) · fchmod (slot, mode) · fstat (slot) · drop-caches
     Result: `Outcome`; an error of the call is a result, not a failure of the job.
     """
 
@@ -150,6 +157,7 @@ Step = (
     | UnpackTogether
     | Mount
     | Unmount
+    | ShowOptions
     | Walk
     | Agree
     | Identify

@@ -130,6 +130,11 @@ def the_option_switches(trial: Trial) -> Iterator[Finding]:
         for each in differences(view.tree, tree, trial.terms.granularity):
             want, saw = describe(each)
             yield Finding("MERGE-SWITCH", each.path, f"{want}    {label}", saw, node=each.saw)
+    if not any(seen.shown.values()):
+        yield Finding("MERGE-SWITCH", "the mount options", "on or off, whichever is no default", "neither")
+    for label, said in seen.shown.items():
+        if said not in ("", f"dirmeta_delegate={label}"):
+            yield Finding("MERGE-SWITCH", "the mount options", f"dirmeta_delegate={label}", said)
 
 
 @judges("UNPACK-ORDER", StackSeen, {"same entries in another order": 0.3})

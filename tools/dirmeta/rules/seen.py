@@ -5,6 +5,7 @@ Each is a plain record; a packed experiment's record splits into one for each of
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from dirmeta.model.tree import Tree
@@ -90,12 +91,16 @@ class Guarantees(NamedTuple):
 
 
 class Switched(NamedTuple):
-    """One stack mounted with the feature on and off; `refused` where an option was."""
+    """One stack mounted with the feature on and off; `refused` where an option was.
+
+    shown  ``on`` and ``off`` → what the kernel then shows of the option, nothing where it shows none
+    """
 
     diffs: tuple[Tree, ...]
     on: Tree
     off: Tree
     refused: str = ""
+    shown: Mapping[str, str] = {}
 
 
 class Behaviour(NamedTuple):

@@ -42,8 +42,12 @@ _MOVE_FROM_EMPTY_PATH: Final = 0x4
 # linux/fcntl.h
 AT_FDCWD: Final = -100
 AT_SYMLINK_NOFOLLOW: Final = 0x100
+AT_EACCESS: Final = 0x200
 AT_EMPTY_PATH: Final = 0x1000
 AT_RECURSIVE: Final = 0x8000
+
+# linux/fs.h
+RENAMES: Final = {"noreplace": 1, "exchange": 2}
 
 # linux/prctl.h
 PR_SET_PDEATHSIG: Final = 1
@@ -54,9 +58,10 @@ _MOVE_MOUNT: Final = 429
 _FSOPEN: Final = 430
 _FSCONFIG: Final = 431
 _FSMOUNT: Final = 432
+_FACCESSAT2: Final = 439
 _MOUNT_SETATTR: Final = 442
 
-_STATX_BASIC: Final = 0x7FF
+_STATX_ALL: Final = 0xFFF
 _STATX_SIZE: Final = 256
 _HANDLE_MAX: Final = 128
 _DENTS_SIZE: Final = 1 << 15
@@ -154,9 +159,9 @@ def mount_setattr(
 
 
 def statx(path: str) -> tuple[int, int, int, int]:
-    """(mode with its 12 bits, uid, gid, mtime in ns), links not followed."""
+    """(mode with its 12 bits, uid, gid, mtime in ns), links not followed; asked as by stat(1), birth time too."""
     buffer = ctypes.create_string_buffer(_STATX_SIZE)
-    if _libc.statx(AT_FDCWD, _bytes(path), AT_SYMLINK_NOFOLLOW, _STATX_BASIC, buffer):
+    if _libc.statx(AT_FDCWD, _bytes(path), AT_SYMLINK_NOFOLLOW, _STATX_ALL, buffer):
         _fail("statx", path)
     uid, gid, mode = struct.unpack_from("=IIH", buffer, 20)
     seconds, nanoseconds = struct.unpack_from("=qI", buffer, 112)
@@ -164,9 +169,16 @@ def statx(path: str) -> tuple[int, int, int, int]:
 
 
 def access(path: str, bits: int) -> None:
-    """access(2) by the real ids; OSError says why not, which os.access does not."""
-    if _libc.access(_bytes(path), bits):
+    """faccessat2(2) by the effective ids; OSError says why not, which os.access does not."""
+    if _libc.syscall(_FACCESSAT2, AT_FDCWD, _bytes(path), bits, AT_EACCESS):
         _fail("access", path)
+
+
+def rename(path: str, to: str, flags: str = "") -> None:
+    """renameat2(2), with one of `RENAMES` or none."""
+    number = RENAMES[flags] if flags else 0
+    if _libc.renameat2(AT_FDCWD, _bytes(path), AT_FDCWD, _bytes(to), ctypes.c_uint(number)):
+        _fail("renameat2", path, to)
 
 
 def handle(path: str) -> bytes | None:

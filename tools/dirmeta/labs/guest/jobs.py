@@ -14,7 +14,8 @@ import msgpack
 from dirmeta.labs import mounts
 from dirmeta.labs.kmsg import overlayfs_lines
 from dirmeta.model.tree import Node, Tree, link_groups
-from dirmeta.observe.steps import Job, Layout, Log, Mount, Result, Step, Unmount, Walk
+from dirmeta.observe.steps import Job, Layout, Log, Mount, Operate, Outcome, Result, Step, Unmount, Walk
+from dirmeta.sandbox.credentials import capability
 
 _pack: Final = msgpack.Packer(unicode_errors="surrogateescape", autoreset=True).pack
 
@@ -51,10 +52,10 @@ def _results(job: Job, answered: tuple[Any, ...]) -> list[Result] | int:
     *results, errno = answered
     if errno:
         return int(errno)
-    return [_READ.get(type(step), _nothing)(each) for step, each in zip(job.steps, results, strict=True)]
+    return [_READ.get(type(step), _nothing)(step, each) for step, each in zip(job.steps, results, strict=True)]
 
 
-def _nothing(_: object) -> None:
+def _nothing(_: Step, __: object) -> None:
     return None
 
 
@@ -65,6 +66,28 @@ def _layout(step: Layout) -> tuple[object, ...]:
 
 def _mount(step: Mount) -> tuple[object, ...]:
     return "mount", step.at, mounts.data(step), mounts.directories(step), mounts.marked(step)
+
+
+def _operate(step: Operate) -> tuple[object, ...]:
+    """Credentials are told in full each time; the agent compares them by their bytes."""
+    by = step.by
+    return "operate", step.call, step.path, by.uid, by.gid, by.groups, tuple(map(capability, by.drop)), step.args
+
+
+def _outcome(step: Operate, answer: tuple[int, Any]) -> Outcome:
+    errno, value = answer
+    return Outcome(errno, _VALUES[step.call](value) if step.call in _VALUES and not errno else value)
+
+
+def _names(joined: str) -> tuple[str, ...]:
+    """A list of names as listxattr(2) gives it, each with a 0 behind it."""
+    return tuple(sorted(joined.split("\0")[:-1]))
+
+
+_VALUES: Final[dict[str, Callable[[Any], tuple[str, ...]]]] = {
+    "listxattr": _names,
+    "fstat": lambda numbers: tuple(map(str, numbers)),
+}
 
 
 def _tree(answer: tuple[Any, ...]) -> Tree:
@@ -80,6 +103,11 @@ _STEPS: Final[dict[type, Callable[[Any], tuple[object, ...]]]] = {
     Mount: _mount,
     Unmount: lambda step: ("unmount", step.at),
     Walk: lambda step: ("walk", step.at),
+    Operate: _operate,
     Log: lambda _: ("log",),
 }
-_READ: Final[dict[type, Callable[[Any], Result]]] = {Walk: _tree, Log: overlayfs_lines}
+_READ: Final[dict[type, Callable[[Any, Any], Result]]] = {
+    Walk: lambda _, answer: _tree(answer),
+    Operate: _outcome,
+    Log: lambda _, answer: overlayfs_lines(answer),
+}

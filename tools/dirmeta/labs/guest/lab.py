@@ -68,7 +68,8 @@ class GuestLab:
     def _start_python(self) -> GuestPython:
         self._python = GuestPython(self)
         welcome = self._python.call(JOB_TIMEOUT, agent.start, self._subject, self._backing, "")
-        self.limits, self.claims_feature, self.kernel, self.log_readable = welcome
+        limits, self.claims_feature, self.kernel, self.log_readable = welcome
+        self.limits = limits._replace(caches=True)
         self._batching = msgpack.unpackb(self.exchange(fast.BATCHING, JOB_TIMEOUT))
         assert self._guest is not None
         if trouble(news := self._guest.console.news())[0]:

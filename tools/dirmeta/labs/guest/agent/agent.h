@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 /* main.c: there is nobody to return an error to; the last line on the console says what went wrong. */
 _Noreturn void die(const char *what);
@@ -32,6 +33,7 @@ struct text {
 
 uint32_t read_array(struct reader *in);
 int64_t read_integer(struct reader *in);
+struct timespec read_time(struct reader *in); /* sent in nanoseconds since the epoch */
 bool read_nil(struct reader *in);
 struct text read_text(struct reader *in); /* of a string or binary */
 const char *string_of(struct text text); /* with a 0 behind it */
@@ -41,6 +43,7 @@ void write_start(uint8_t *to, size_t room);
 size_t write_end(void);
 void write_array(uint32_t count);
 void write_integer(int64_t value);
+void write_time(struct timespec time);
 void write_nil(void);
 void write_string(const char *bytes, size_t size);
 void write_binary(const void *bytes, size_t size);
@@ -58,6 +61,7 @@ void find_batching(bool wanted);
 bool is_batching(void);
 struct call *queue(long number, unsigned long a, unsigned long b, unsigned long c, unsigned long d,
 		   unsigned long e);
+const struct call *queue_end(void); /* where the next call is going to be */
 void run_queue(void); /* then the results are in the calls, until the next `forget_queue` */
 void forget_queue(void);
 long first_failure(void); /* 0, or a negative errno */
@@ -65,9 +69,26 @@ int lowest_free_fd(void);
 int out_of_the_way(int fd); /* the same file on a high descriptor; stays an error where it is one */
 size_t calls_left(void);
 
-/* layout.c, walk.c, job.c: the steps. A negative errno, or what else the function says. */
+/* credentials.c: calls before and after those of somebody else. */
+struct credentials {
+	uint32_t uid, gid, group_count, drop_count;
+	uint32_t *groups, *drop;
+	struct text sent; /* the same, as the host sent it */
+};
+
+struct credentials read_credentials(struct reader *in);
+void queue_becoming(const struct credentials *who);
+void queue_coming_back(const struct credentials *who);
+
+/* held.c: descriptors from one operation to another, those of a job at most. */
+int held_fd(const struct credentials *by, int64_t slot); /* -1 for none */
+void hold(const struct credentials *by, int64_t slot, int fd);
+void let_go_of_all(void);
+
+/* layout.c, walk.c, operate.c, job.c: the steps. A negative errno, or what else the function says. */
 long lay_out(struct reader *in, const char *at);
 long walk(const char *at);
+long operate(struct reader *in);
 void run_jobs(struct reader *in);
 
 /* wire.c: one message in, one message out. */
@@ -81,5 +102,6 @@ void start_python(struct reader *in);
 size_t ask_python(struct text message, uint8_t *answer, size_t room); /* 0 where it has died */
 
 #define SCRATCH "/dev/scratch"
+#define WHOLE 65536U /* bytes that no list of xattr names and no value exceeds */
 
 #endif

@@ -41,6 +41,11 @@ struct call *queue(long number, unsigned long a, unsigned long b, unsigned long 
 	return call;
 }
 
+const struct call *queue_end(void)
+{
+	return &calls[queued];
+}
+
 void run_queue(void)
 {
 	while (done < queued) {

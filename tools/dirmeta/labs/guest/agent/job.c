@@ -75,6 +75,8 @@ static long do_step(struct reader *in)
 
 	if (!strcmp(what, "walk"))
 		return walk(read_string(in));
+	if (!strcmp(what, "operate"))
+		return operate(in);
 	if (!strcmp(what, "log"))
 		return write_log();
 	if (!strcmp(what, "layout")) {
@@ -84,6 +86,7 @@ static long do_step(struct reader *in)
 	} else if (!strcmp(what, "mount")) {
 		failure = do_mount(in);
 	} else if (!strcmp(what, "unmount")) {
+		let_go_of_all(); /* what is held would keep it */
 		failure = umount2(read_string(in), 0) ? -errno : 0;
 	} else {
 		die("a job has a step that is unknown");
@@ -121,6 +124,7 @@ static void run_job(struct reader *in)
 		}
 	}
 	write_integer(-failure);
+	let_go_of_all();
 	if (chdir("/") || umount2(SCRATCH, MNT_DETACH))
 		die("the scratch directory can not be taken away");
 }

@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 
 #include "agent.h"
 
@@ -48,16 +47,11 @@ static const char *below(const char *at, const char *path)
 	return joined;
 }
 
-static void read_time(struct reader *in, struct node *node)
+static void read_times(struct reader *in, struct node *node)
 {
 	node->timed = !read_nil(in);
-	if (!node->timed)
-		return;
-	int64_t time = read_integer(in), second = 1000000000;
-	int64_t rest = (time % second + second) % second;
-
-	node->times[0] = (struct timespec){(time - rest) / second, rest};
-	node->times[1] = node->times[0];
+	if (node->timed)
+		node->times[0] = node->times[1] = read_time(in);
 }
 
 /* The fields of `Node`, in their order. */
@@ -69,7 +63,7 @@ static void read_node(struct reader *in, const char *at, struct node *node)
 	node->mode = (mode_t)read_integer(in);
 	node->uid = (unsigned)read_integer(in);
 	node->gid = (unsigned)read_integer(in);
-	read_time(in, node);
+	read_times(in, node);
 	node->attribute_count = read_array(in);
 	node->attributes = take(node->attribute_count * sizeof(struct attribute));
 	for (uint32_t i = 0; i < node->attribute_count; i++) {

@@ -6,6 +6,8 @@
 
 #include "agent.h"
 
+#define SECOND 1000000000L
+
 static uint64_t big_endian(struct reader *in, int bytes)
 {
 	uint64_t value = 0;
@@ -54,6 +56,14 @@ int64_t read_integer(struct reader *in)
 	case 0xd3: return (int64_t)big_endian(in, 8);
 	}
 	die("a message has no integer where one belongs");
+}
+
+struct timespec read_time(struct reader *in)
+{
+	int64_t time = read_integer(in);
+	int64_t rest = (time % SECOND + SECOND) % SECOND;
+
+	return (struct timespec){(time - rest) / SECOND, rest};
 }
 
 bool read_nil(struct reader *in)
@@ -157,6 +167,11 @@ void write_integer(int64_t value)
 		put_head(0xd2, (uint64_t)value, 4);
 	else
 		put_head(0xd3, (uint64_t)value, 8);
+}
+
+void write_time(struct timespec time)
+{
+	write_integer(time.tv_sec * SECOND + time.tv_nsec);
 }
 
 void write_nil(void)

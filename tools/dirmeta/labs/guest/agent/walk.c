@@ -21,7 +21,6 @@
 #define NAMES 1024U
 #define VALUE 512U
 #define CALLS_FOR_CONTENT 3U
-#define WHOLE 65536U /* what no list of names and no value exceeds */
 
 struct attribute {
 	const char *name;
@@ -374,7 +373,7 @@ static void write_node(const struct name *name)
 	write_integer(is_whiteout ? 0 : is_link ? 0777 : status->st_mode & 07777);
 	write_integer(is_whiteout ? 0 : status->st_uid);
 	write_integer(is_whiteout ? 0 : status->st_gid);
-	write_integer(is_whiteout ? 0 : status->st_mtim.tv_sec * 1000000000L + status->st_mtim.tv_nsec);
+	write_time(is_whiteout ? (struct timespec){} : status->st_mtim);
 	write_attributes(name);
 	write_binary(name->content.bytes, is_link ? 0 : name->content.size);
 	write_string(name->content.bytes, is_link ? name->content.size : 0);

@@ -1,0 +1,1 @@
+"""ACCESS: what a directory's effective metadata governs."""

@@ -1,0 +1,1 @@
+"""COPYUP: writing through a mount."""

@@ -1,0 +1,49 @@
+"""Stacks that have what programs are about: a base with directories of note, and a layer of files on top that
+implies them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dirmeta.generate.choices import Choices
+from dirmeta.generate.pools import Attributes, Pools, xattrs_for
+from dirmeta.model import paths
+from dirmeta.model.entries import Entry
+from dirmeta.model.stack import Layer, Stack
+
+FOUNDED: Final = 31
+"""Bytes that `founded` reads."""
+_MODES: Final = (
+    0o755, 0o700, 0o1777, 0o2775, 0o750, 0o3777, 0o2777, 0o711, 0o1775, 0o770, 0o1777, 0o2770, 0o000,
+)  # fmt: skip
+_MOST: Final = 5
+_USUAL: Final = ("usr", "tmp", "usr/bin")
+
+
+def founded(choices: Choices, stack: Stack, pool: Pools) -> Stack:
+    """The stack between two layers more: up to `_MOST` of its directories, explicit in the lowest one, and
+    implied by files in the topmost."""
+    places = _directories(stack)
+    chosen = dict.fromkeys(choices.pick(places) for _ in range(_MOST))
+    base = Layer(tuple(_directory(choices, path, pool) for path in sorted(chosen)))
+    files = Layer(tuple(Entry(paths.join(path, "added"), "file", 0o644) for path in chosen))
+    return (base, *stack, files)
+
+
+def _directories(stack: Stack) -> list[str]:
+    """Those that the stack has or implies; the usual ones where there are none."""
+    found: set[str] = set()
+    for layer in stack:
+        found.update(layer.explicit, layer.implied)
+    found.discard(paths.ROOT)
+    return sorted(found) or list(_USUAL)
+
+
+def _directory(choices: Choices, path: str, pool: Pools) -> Entry:
+    mode = choices.pick(_MODES)
+    uid, gid = choices.pick(pool.owners)
+    notable = [each for each in pool.directories if each.access or each.default] or [Attributes()]
+    attributes = choices.pick(notable) if choices.chance(1, 2) else choices.pick(pool.directories)
+    return Entry(
+        f"{path}/", "directory", mode, uid, gid, choices.pick(pool.times), xattrs_for(attributes, mode)
+    )

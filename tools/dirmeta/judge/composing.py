@@ -1,0 +1,50 @@
+"""Asking an engine for the root file systems of cases, as few images as will do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from dirmeta.generate.packing import joined, split
+from dirmeta.judge.corpus import Named
+from dirmeta.model.entries import Entry
+from dirmeta.model.stack import Layer, Stack
+from dirmeta.subjects.engines.base import Composed, EngineError
+from dirmeta.subjects.engines.world import World
+
+SMOKE: Final[Stack] = (Layer((Entry("d/", "directory", 0o755), Entry("d/f", "file", content=b"smoke\n"))),)
+
+
+def composed(world: World, cases: Sequence[Named]) -> dict[str, Composed]:
+    """Name → what came of the case. Those of as many layers share an image: a further layer may change what
+    lies below it. Where that image is refused, each gets one of its own.
+
+    Raises EngineError where the engine does not even do one file in one directory.
+    """
+    found: dict[str, Composed] = {}
+    for height in sorted({len(each.case.stack) for each in cases}):
+        alike = [each for each in cases if len(each.case.stack) == height]
+        found.update(zip((each.name for each in alike), _packed(world, alike), strict=True))
+    return found
+
+
+def _packed(world: World, cases: Sequence[Named]) -> list[Composed]:
+    together = world.compose(joined([each.case for each in cases]).stack)
+    if together.tree is not None:
+        return [together._replace(tree=tree) for tree in split(together.tree, len(cases))]
+    _smoke(world)
+    return [_alone(world, each) for each in cases]
+
+
+def _alone(world: World, named: Named) -> Composed:
+    # Packed all the same, so that cases are seen in the same place.
+    seen = world.compose(joined([named.case]).stack)
+    return seen if seen.tree is None else seen._replace(tree=split(seen.tree, 1)[0])
+
+
+def _smoke(world: World) -> None:
+    seen = world.compose(SMOKE)
+    if seen.tree is None:
+        raise EngineError(f"fails the smoke check: {seen.refused}")
+    if "d/f" not in seen.tree or seen.tree["d/f"].content != b"smoke\n":
+        raise EngineError("fails the smoke check: asked for d/ and d/f, and d/f is not there as it was")

@@ -1,0 +1,57 @@
+"""What subjects were measured to show before the suite could do it: ``fixtures/compare/measured.toml``."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from dirmeta import locations
+from dirmeta.judge.matrix import Row
+from dirmeta.judge.opening import UsageError
+
+MEASURED: Final = "compare/measured.toml"
+
+
+class Measured(NamedTuple):
+    """A subject's line of the table: shows is case → cell, spelled as `matrix.Cell.saw`."""
+
+    version: str
+    shows: Mapping[str, str]
+
+
+class Change(NamedTuple):
+    """A cell that is not as it was measured.
+
+    version  that was measured, where another one was seen now; else "": then this is a failure
+    """
+
+    subject: str
+    case: str
+    was: str
+    saw: str
+    version: str
+
+
+def measured(file: Path | None = None) -> dict[str, Measured]:
+    """Subject → its line. Raises UsageError, which names what is wrong."""
+    file = file or locations.fixtures() / MEASURED
+    try:
+        lines: list[dict[str, Any]] = tomllib.loads(file.read_text("utf-8"))["subject"]
+        return {line["name"]: Measured(line["version"], line["shows"]) for line in lines}
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file}: {error}") from None
+    except KeyError as error:
+        raise UsageError(f"{file}: a subject lacks {error}; it has name, version and shows") from None
+
+
+def changes(rows: Sequence[Row], table: Mapping[str, Measured]) -> Iterator[Change]:
+    """Every cell of a judged subject that is not as it was measured; what was not measured has none."""
+    for row in rows:
+        known = table.get(row.subject, Measured(row.version, {}))
+        other = "" if known.version == row.version else known.version
+        for cell in row.cells:
+            was = known.shows.get(cell.case, cell.saw)
+            if cell.saw != was:
+                yield Change(row.subject, cell.case, was, cell.saw, other)

@@ -1,0 +1,154 @@
+"""An overlay with an upper directory, as all of it lies on disk, and what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from dirmeta.model import overlayfs, paths
+from dirmeta.model.lookup import Merger
+from dirmeta.model.overlayfs import Namespace, Option
+from dirmeta.model.semantics import DEFAULT, Policies
+from dirmeta.model.tree import Node, Tree
+from dirmeta.model.view import View, is_marked
+
+UPPER: Final = 0
+"""The index of the upper among the layers of a mount, topmost first."""
+_NEWER: Final = frozenset((("index", "on"), ("metacopy", "on"), ("redirect_dir", "on"), ("xino", "on")))
+"""Options whose users forgo changes to lower layers while they are not mounted."""
+
+
+@dataclass(frozen=True)
+class How:
+    """How an overlay is mounted.
+
+    delegate  whether marks are heeded
+    escapes   whether its own xattrs can be set through it, and are escaped (6.7)
+    options   mount options that change what writing does
+    """
+
+    delegate: bool
+    namespace: Namespace = "trusted"
+    policies: Policies = DEFAULT
+    escapes: bool = True
+    options: frozenset[Option] = frozenset()
+
+    @property
+    def redirects(self) -> bool:
+        """Whether a directory that merges can be renamed."""
+        return ("redirect_dir", "on") in self.options
+
+    @property
+    def makes_opaque(self) -> bool:
+        """Whether a new directory in one that merges is made opaque, though nothing is hidden by it.
+
+        Kernel: `ovl_allow_offline_changes`.
+        """
+        return not _NEWER.isdisjoint(self.options)
+
+    @property
+    def prefix(self) -> str:
+        """Of the xattrs that the mount keeps for itself."""
+        return overlayfs.PREFIX[self.namespace]
+
+    @property
+    def mark(self) -> str:
+        return overlayfs.mark_name(self.namespace)
+
+
+@dataclass(frozen=True)
+class Mounted:
+    """Raw trees, lowers lowest first; `merger` is the model of look-ups, a miniature's to break."""
+
+    lowers: tuple[Tree, ...]
+    upper: Tree
+    how: How
+    merger: type[Merger] = Merger
+
+    @cached_property
+    def merged(self) -> Merger:
+        return self.merger(
+            [*self.lowers, self.upper],
+            delegate=self.how.delegate,
+            namespace=self.how.namespace,
+            policies=self.how.policies,
+            upper=True,
+        )
+
+    @cached_property
+    def view(self) -> View:
+        return self.merged.view()
+
+    def shows(self, path: str) -> Node | None:
+        return self.view.tree.get(path)
+
+    def is_lower(self, path: str) -> bool:
+        """Whether a directory that shows has lower ones, or is one."""
+        return any(place.layer != UPPER for place in self.view.contributors.get(path, ()))
+
+    def is_delegated(self, path: str) -> bool:
+        """Whether a directory shows another metadata than that of its topmost contributor."""
+        places = self.view.contributors.get(path, ())
+        return bool(places) and self.view.source[path] != places[0]
+
+    def is_marked_upper(self, path: str) -> bool:
+        """Whether the upper has a directory there whose mark is heeded."""
+        node = self.upper.get(path)
+        return (
+            node is not None
+            and node.kind == "directory"
+            and self.how.delegate
+            and self.how.policies.upper_mark == "honour"
+            and is_marked(node, self.how.namespace, self.how.policies)
+        )
+
+    def placeholder(self, path: str) -> Node | None:
+        """The own metadata of a directory's topmost contributor."""
+        places = self.view.contributors.get(path, ())
+        return self.merged.node(places[0]) if places else None
+
+    def hides(self, path: str) -> bool:
+        """Whether a lower layer has something that would show in place of what the upper has at a path.
+
+        Kernel: `ovl_lower_positive`.
+        """
+        if path not in self.upper:
+            return True
+        name = paths.basename(path)
+        for place in self.view.contributors.get(paths.parent(path), ()):
+            below = self.merged.layers[place.layer].get(paths.join(place.path, name))
+            if place.layer != UPPER and below is not None:
+                return not self.merged.is_whiteout(below)
+        return False
+
+    def stored(self, node: Node) -> Node:
+        """What shows of a file as the upper holds it: xattrs that would be the mount's own are escaped."""
+        prefix = self.how.prefix
+        xattrs = (
+            (prefix + "overlay." + name[len(prefix) :] if name.startswith(prefix) else name, value)
+            for name, value in node.xattrs
+        )
+        return node._replace(xattrs=tuple(sorted(xattrs)), link="")
+
+    def private(self, node: Node) -> tuple[tuple[str, bytes], ...]:
+        """The xattrs of a raw node that are the mount's own, without the mark."""
+        escaped = self.how.prefix + "overlay."
+        return tuple(
+            (name, value)
+            for name, value in node.xattrs
+            if name.startswith(self.how.prefix) and not name.startswith(escaped) and name != self.how.mark
+        )
+
+
+def with_xattrs(node: Node, changes: Mapping[str, bytes | None]) -> Node:
+    """A node with xattrs set, or removed where the value is None."""
+    xattrs = {**dict(node.xattrs), **changes}
+    kept = ((name, value) for name, value in xattrs.items() if value is not None)
+    return node._replace(xattrs=tuple(sorted(kept)))
+
+
+def with_pairs(node: Node, pairs: Iterable[tuple[str, bytes]]) -> Node:
+    """A node with further xattrs."""
+    return node._replace(xattrs=tuple(sorted((*node.xattrs, *pairs))))

@@ -1,0 +1,137 @@
+"""The operations that a program is made of: names, arguments, and what is wrong with one.
+
+A program runs on the mounted stack. Paths are relative to the mount and never followed through symlinks at
+their last component; numbers are as in the system call of that name.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from dirmeta.model import acl, paths
+from dirmeta.model.stack import Operation
+
+Value = str | int
+
+
+class Kind(NamedTuple):
+    """What an operation takes: its arguments by name and type, and others that may be left out.
+
+    call  whether it is a system call by the program's credentials; else something done to the mount
+    """
+
+    arguments: tuple[tuple[str, type], ...]
+    optional: tuple[tuple[str, type], ...] = ()
+    call: bool = True
+
+
+_PATH: Final = ("path", str)
+_MODE: Final = ("mode", int)
+_SLOT: Final = ("slot", int)
+
+OPERATIONS: Final[dict[str, Kind]] = {
+    "create": Kind((_PATH, _MODE)),
+    "write": Kind((_PATH, ("content", str))),
+    "read": Kind((_PATH,)),
+    "access": Kind((_PATH, ("bits", int))),
+    "mkdir": Kind((_PATH, _MODE)),
+    "symlink": Kind((_PATH, ("target", str))),
+    "link": Kind((_PATH, ("to", str))),
+    "unlink": Kind((_PATH,)),
+    "rmdir": Kind((_PATH,)),
+    "rename": Kind((_PATH, ("to", str)), (("flags", str),)),
+    "chmod": Kind((_PATH, _MODE)),
+    "chown": Kind((_PATH,), (("uid", int), ("gid", int))),
+    "utimens": Kind((_PATH,), (("mtime", int),)),
+    "setxattr": Kind((_PATH, ("name", str), ("value", str))),
+    "removexattr": Kind((_PATH, ("name", str))),
+    "setacl": Kind((_PATH, ("acl", str)), (("type", str),)),
+    "hold": Kind((_PATH, _SLOT)),
+    "fchmod": Kind((_SLOT, _MODE)),
+    "remount": Kind((), (("feature", str), ("access", str)), call=False),
+    "swap": Kind((), call=False),
+    "drop-caches": Kind((), call=False),
+}
+"""Operation → what it takes.
+
+read        open(2) for reading; a directory is listed
+access      faccessat2(2) with AT_EACCESS; bits 4, 2, 1 for read, write, execute
+rename      flags ``noreplace`` or ``exchange``
+utimens     mtime in nanoseconds; without one the time is now, which needs less permission
+setacl      an access ACL, or with type ``default`` a default one, as text
+hold        open a directory and keep the descriptor, under a number; fchmod goes by it
+remount     unmount and mount again with the same upper; feature ``on`` or ``off`` from then on, access
+            ``ro`` or ``rw``
+swap        remount with the two topmost lower layers in each other's place
+drop-caches forget dentries and inodes; in guests
+"""
+
+CHANGES: Final = frozenset(OPERATIONS) - {"read", "access", "hold", "remount", "swap", "drop-caches"}
+"""Operations that change something where they succeed."""
+_WORDS: Final[dict[str, tuple[str, ...]]] = {
+    "flags": ("noreplace", "exchange"),
+    "type": ("access", "default"),
+    "feature": ("on", "off"),
+    "access": ("ro", "rw"),
+}
+
+
+def arguments(operation: Operation) -> dict[str, Value]:
+    """The arguments by name."""
+    return dict(operation.args)
+
+
+def path(operation: Operation) -> str:
+    """The path it is about, "" where it is about none."""
+    return next((str(value) for name, value in operation.args if name == "path"), "")
+
+
+def wrong(operation: Operation) -> str:
+    """What makes an operation impossible, in one line, or nothing."""
+    kind = OPERATIONS.get(operation.op)
+    if kind is None:
+        return f"there is no operation {paths.printable(operation.op)!r}; there are {', '.join(OPERATIONS)}"
+    known = dict(kind.arguments + kind.optional)
+    given = dict(operation.args)
+    for name, _ in kind.arguments:
+        if name not in given:
+            return f"{operation.op} takes {_takes(kind)}; {name} is missing"
+    for name, value in operation.args:
+        if name not in known:
+            return f"{operation.op} takes {_takes(kind)}, not {paths.printable(name)}"
+        if not isinstance(value, known[name]):
+            what = "a number" if known[name] is int else "text"
+            return f"{operation.op}: {name} is {what}, not {paths.printable(repr(value))}"
+        if why := _wrong_value(name, value):
+            return f"{operation.op}: {why}"
+    if len(given) != len(operation.args):
+        return f"{operation.op}: an argument is given twice"
+    if not kind.call and operation.by != Operation("").by:
+        return f"{operation.op} is done by the mounter; it takes no credentials"
+    return ""
+
+
+def _takes(kind: Kind) -> str:
+    names = [name for name, _ in kind.arguments] + [f"[{name}]" for name, _ in kind.optional]
+    return " ".join(names) or "no arguments"
+
+
+def _wrong_value(name: str, value: Value) -> str:
+    if isinstance(value, int):
+        if name == "mode" and not 0 <= value <= 0o7777:
+            return f"mode {value:o} has more than twelve bits"
+        if name in ("uid", "gid", "slot", "bits") and value < 0:
+            return f"{name} {value} is below 0"
+        return ""
+    if name in _WORDS and value not in _WORDS[name]:
+        return f"{name} is {' or '.join(_WORDS[name])}, not {paths.printable(value)!r}"
+    if name in ("path", "to") and paths.clean(value) != value:
+        return f"{name} {paths.printable(value)!r} is not a clean path like a/b"
+    if name in ("path", "to") and ".." in value.split("/"):
+        return f"{name} {paths.printable(value)!r} leads out of the mount"
+    if name == "acl":
+        try:
+            acl.parse(value)
+        except acl.AclError as error:
+            return str(error)
+    return ""

@@ -1,0 +1,117 @@
+"""A program followed on paper: what is mounted at first, and after each operation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from dirmeta.model import oracle, paths, program
+from dirmeta.model.mounted import How, Mounted
+from dirmeta.model.stack import Case, Credentials, Operation
+from dirmeta.model.tree import Node, Tree
+from dirmeta.model.writer import Expected, Writer
+
+EMPTY: Final[Tree] = {paths.ROOT: Node("directory")}
+
+Held = Mapping[tuple[Credentials, int], str | None]
+"""(who opened it, its number) → the path of an open directory now; None once it is gone."""
+
+
+@dataclass(frozen=True)
+class State:
+    """What a program goes by between two operations.
+
+    changed  paths whose permissions were changed since they were mounted
+    """
+
+    mounted: Mounted
+    read_only: bool = False
+    held: Held = field(default_factory=dict)
+    changed: frozenset[str] = frozenset()
+
+
+def begun(case: Case, how: How) -> State:
+    """What a case's program starts from."""
+    diffs = oracle.diff_directories(case)
+    lowers, upper = (diffs[:-1], diffs[-1]) if case.setup.reused and diffs else (diffs, EMPTY)
+    return State(Mounted(tuple(lowers or (EMPTY,)), upper, how))
+
+
+def expected(state: State, operation: Operation, writer: type[Writer] = Writer) -> Expected:
+    """What a system call has to come to; `writer` is a miniature kernel's to break."""
+    mine = {slot: path for (who, slot), path in state.held.items() if who == operation.by}
+    return writer(state.mounted, mine).do(operation)
+
+
+def called(state: State, operation: Operation, upper: Tree, done: bool) -> State:
+    """The state after a system call that left that in the upper."""
+    mounted = state.mounted
+    if upper != mounted.upper:
+        mounted = replace(mounted, upper=upper)
+    if not done:
+        return replace(state, mounted=mounted)
+    changed = state.changed | _changed(operation, state)
+    return State(mounted, state.read_only, moved(state.held, operation), changed)
+
+
+def _changed(operation: Operation, state: State) -> set[str]:
+    if operation.op in ("chmod", "chown", "setacl"):
+        return {program.path(operation)}
+    if operation.op == "fchmod":
+        path = state.held.get((operation.by, int(program.arguments(operation)["slot"])))
+        return set() if path is None else {path}
+    return set()
+
+
+def moved(held: Held, operation: Operation) -> Held:
+    """Where open directories are after an operation that was done."""
+    arguments = program.arguments(operation)
+    path = program.path(operation)
+    if operation.op == "hold":
+        return {**held, (operation.by, int(arguments["slot"])): path}
+    if operation.op == "rmdir":
+        return {key: None if at == path else at for key, at in held.items()}
+    if operation.op == "rename":
+        to, exchange = str(arguments["to"]), arguments.get("flags") == "exchange"
+        return {key: _moved(at, path, to, exchange) for key, at in held.items()}
+    return held
+
+
+def _moved(at: str | None, path: str, to: str, exchange: bool) -> str | None:
+    if at is None or path == to:
+        return at
+    if at == path or paths.below(at, path):
+        return to + at[len(path) :]
+    if at == to or paths.below(at, to):
+        return path + at[len(to) :] if exchange else None
+    return at
+
+
+def remounted(state: State, operation: Operation) -> State:
+    """The state after something done to the mount, which leaves nothing open."""
+    if operation.op == "drop-caches":
+        return replace(state, changed=frozenset())
+    mounted, arguments = state.mounted, program.arguments(operation)
+    feature = arguments.get("feature")
+    if feature is not None:
+        mounted = replace(mounted, how=replace(mounted.how, delegate=feature == "on"))
+    if operation.op == "swap" and len(mounted.lowers) > 1:
+        *rest, second, top = mounted.lowers
+        mounted = replace(mounted, lowers=(*rest, top, second))
+    access = arguments.get("access")
+    return State(mounted, state.read_only if access is None else access == "ro")
+
+
+def rehearsed(case: Case, how: How) -> Iterator[tuple[State, Expected | None]]:
+    """The state before each operation, and what that comes to if all goes as it has to."""
+    state = begun(case, how)
+    for operation in case.program:
+        if not program.OPERATIONS[operation.op].call:
+            yield state, None
+            state = remounted(state, operation)
+            continue
+        answer = expected(state, operation)
+        yield state, answer
+        done = answer.number == 0 and not (state.read_only and operation.op in program.CHANGES)
+        state = called(state, operation, answer.upper if done else state.mounted.upper, done)
