@@ -12,6 +12,7 @@ from dirmeta.observe.kernel import Kernel, Scratch, ScratchFactory, Unpacker
 from dirmeta.observe.layout import lay_out
 from dirmeta.observe.looks import agree, identify
 from dirmeta.observe.operate import Actors
+from dirmeta.observe.racing import Racers
 from dirmeta.observe.shown import shown_options
 from dirmeta.observe.steps import Failure, Job, Result, Step, Unpack, Unpacked
 from dirmeta.observe.walk import ALIASES, ObservationError, answered_by_lsm, running_lsms, walk
@@ -81,6 +82,7 @@ class _Session:
         self._unpacker = unpack
         self._hung = False
         self._actors = Actors(kernel)
+        self._racers = Racers(kernel)
         self._do: dict[type, Callable[[Any], Result]] = {
             steps.Layout: lambda step: lay_out(step.tree, step.at),
             steps.Unpack: self._unpack,
@@ -92,6 +94,7 @@ class _Session:
             steps.Agree: lambda step: agree(step.at, kernel),
             steps.Identify: lambda step: identify(step.at, kernel),
             steps.Operate: self._actors.do,
+            steps.Race: self._racers.race,
             steps.IdMap: scratch.idmapped,
             steps.Freeze: scratch.freeze,
             steps.AskAsStranger: scratch.stranger,
@@ -103,6 +106,7 @@ class _Session:
 
     def close(self) -> None:
         self._actors.close()
+        self._racers.close()
 
     def _unmount(self, step: steps.Unmount) -> None:
         self._actors.close()  # what is held would keep it

@@ -114,6 +114,17 @@ class Operate(NamedTuple):
     by: Credentials = Credentials()
 
 
+class Race(NamedTuple):
+    """Operations done by several processes at once, each its own in order, all begun together; meanwhile as
+    many others look at `watched`.
+
+    Result: `Raced`.
+    """
+
+    actors: tuple[tuple[Operate, ...], ...]
+    watched: tuple[str, ...]
+
+
 class IdMap(NamedTuple):
     """Bind `source` on `at` with ids mapped: id 0 … `ids`-1 on disk appear as `first` + id.
 
@@ -162,6 +173,7 @@ Step = (
     | Agree
     | Identify
     | Operate
+    | Race
     | IdMap
     | Freeze
     | Log
@@ -205,6 +217,17 @@ class Outcome(NamedTuple):
     value: bytes | tuple[str, ...] | None = None
 
 
+class Raced(NamedTuple):
+    """What came of a race.
+
+    outcomes  of each actor's operations
+    looks     path → every (mode, uid, gid) that was seen there
+    """
+
+    outcomes: tuple[tuple[Outcome, ...], ...]
+    looks: dict[str, frozenset[tuple[int, int, int]]]
+
+
 class Failure(NamedTuple):
     """A step that could not be done; the steps after it were not tried."""
 
@@ -214,7 +237,7 @@ class Failure(NamedTuple):
 
 Result = (
     None | Unpacked | tuple[Unpacked, ...] | Tree | dict[str, dict[str, tuple[int, int, int, int]]]
-    | dict[str, Identity] | Outcome | list[str] | Failure
+    | dict[str, Identity] | Outcome | Raced | list[str] | Failure
 )  # fmt: skip
 
 

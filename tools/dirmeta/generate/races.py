@@ -1,0 +1,76 @@
+"""Strategies for races: a few operations by several processes in the same few directories."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from hypothesis.strategies import SearchStrategy
+
+from dirmeta.generate import strategies, wellformed
+from dirmeta.generate.choices import Choices
+from dirmeta.generate.founded import FOUNDED, founded
+from dirmeta.generate.pools import Pools, pools
+from dirmeta.model import paths, rehearsal
+from dirmeta.model.limits import Limits
+from dirmeta.model.mounted import How
+from dirmeta.model.stack import Case, Operation, Setup
+
+OPERATIONS: Final = 9
+"""The most that a race has: all their serial orders are gone through."""
+_BYTES: Final = 4
+_DIRECTORIES: Final = 2
+
+
+def cases(limits: Limits) -> SearchStrategy[Case]:
+    """Cases with up to `OPERATIONS` operations by the mounter in at most `_DIRECTORIES` directories, which show
+    another's metadata if any does."""
+    size = 4 + wellformed.STACK_SIZE + FOUNDED + OPERATIONS * _BYTES
+    return strategies.drawn(size, lambda choices: _case(choices, limits))
+
+
+def _case(choices: Choices, limits: Limits) -> Case:
+    namespace = choices.pick(limits.namespaces)
+    reused = choices.chance(1, 3)
+    setup = Setup(namespace, layout="model", upper=True, backing=limits.backings[0], reused=reused)
+    if choices.chance(1, 2) and (namespace, ("redirect_dir", "on")) not in limits.refused:
+        setup = replace(setup, options=(("redirect_dir", "on"),))
+    stack = wellformed.stack(choices.part(wellformed.STACK_SIZE), pools(limits), 2)
+    case = Case(founded(choices.part(FOUNDED), stack, pools(limits)), setup)
+    how = How(True, setup.namespace, options=frozenset(setup.options))
+    mounted = rehearsal.begun(case, how).mounted
+    found = sorted(path for path in mounted.view.contributors if path)
+    chosen = [path for path in found if mounted.is_delegated(path)] or found or [paths.ROOT]
+    places = [choices.pick(chosen) for _ in range(_DIRECTORIES)]
+    program = [_operation(choices.part(_BYTES), places, pools(limits)) for _ in range(OPERATIONS)]
+    return replace(case, program=tuple(program))
+
+
+def _operation(choices: Choices, places: list[str], pool: Pools) -> Operation:
+    act, directory = choices.pick(_ACTS), choices.pick(places)
+    return Operation(*act(choices, directory, places, pool))
+
+
+_Act = Callable[[Choices, str, list[str], Pools], tuple[str, tuple[tuple[str, str | int], ...]]]
+_NAMES: Final = ("new", "other", "added")
+_MODES: Final = (0o755, 0o700, 0o1777, 0o2775)
+
+
+def _in(choices: Choices, directory: str) -> str:
+    return paths.join(directory, choices.pick(_NAMES))
+
+
+_ACTS: Final[tuple[_Act, ...]] = (
+    lambda choices, at, places, pool: ("chmod", (("path", at), ("mode", choices.pick(_MODES)))),
+    lambda choices, at, places, pool: ("create", (("path", _in(choices, at)), ("mode", 0o644))),
+    lambda choices, at, places, pool: (
+        "rename",
+        (("path", _in(choices, at)), ("to", _in(choices, choices.pick(places)))),
+    ),
+    lambda choices, at, places, pool: ("chown", (("path", at), ("uid", choices.pick(pool.owners)[0]))),
+    lambda choices, at, places, pool: ("mkdir", (("path", _in(choices, at)), ("mode", 0o755))),
+    lambda choices, at, places, pool: ("unlink", (("path", _in(choices, at)),)),
+    lambda choices, at, places, pool: ("setxattr", (("path", at), ("name", "user.a"), ("value", "r"))),
+    lambda choices, at, places, pool: ("utimens", (("path", at), ("mtime", choices.pick(pool.times)))),
+)

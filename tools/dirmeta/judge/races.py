@@ -1,0 +1,47 @@
+"""The experiment of several processes at work in the same directories."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dirmeta.judge.experiments import Conditions, Plan, as_tree, failure, layout_steps, options
+from dirmeta.judge.programs import call, how
+from dirmeta.model import rehearsal
+from dirmeta.model.stack import Case
+from dirmeta.observe.steps import Job, Layout, Mount, Race, Raced, Step, Unmount, Walk
+from dirmeta.rules.racing import RaceSeen, RacesSeen
+
+ACTORS: Final = 3
+"""Processes that act; operation number n of a program is done by number n modulo this."""
+ROUNDS: Final = 4
+"""Times that a case is raced."""
+
+
+def raced(case: Case, conditions: Conditions) -> Plan[RacesSeen]:
+    """Lay out, mount with an upper, and let several processes do their parts of the program at once."""
+    start = rehearsal.begun(case, how(case, conditions)).mounted
+    actors = tuple(case.program[number::ACTORS] for number in range(ACTORS))
+    lowers = tuple(f"l{number}" for number in range(len(start.lowers), 0, -1))
+    watched = tuple(f"m/{path}" if path else "m" for path in sorted(start.view.contributors))
+    race = Race(tuple(tuple(map(call, actor)) for actor in actors), watched)
+    steps: list[Step] = [*layout_steps(start.lowers)]
+    for number in range(ROUNDS):
+        upper = f"upper{number}"
+        steps += (
+            Layout(upper, start.upper),
+            Mount("m", lowers, upper, options(case.setup, conditions)),
+            race, Walk("m"), Unmount("m"),
+        )  # fmt: skip
+    results = yield Job(tuple(steps), case.setup.backing)
+    if failed := failure(results):
+        return RacesSeen(start, actors, (), failed)
+    raced_results = [result for result in results if isinstance(result, Raced)]
+    views = [as_tree(result) for result in results if isinstance(result, dict)]
+    races = (_seen(result, view) for result, view in zip(raced_results, views, strict=True))
+    return RacesSeen(start, actors, tuple(races))
+
+
+def _seen(result: Raced, view: dict[str, object]) -> RaceSeen:
+    answers = tuple(tuple(outcome.errno for outcome in outcomes) for outcomes in result.outcomes)
+    looks = {path.partition("/")[2]: seen for path, seen in result.looks.items()}
+    return RaceSeen(answers, looks, view)  # type: ignore[arg-type]

@@ -1,0 +1,110 @@
+"""Several processes at work in one mount at the same time, and others that watch."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from dirmeta.observe.forks import Fork
+from dirmeta.observe.kernel import Kernel
+from dirmeta.observe.operate import Actor
+from dirmeta.observe.steps import Operate, Outcome, Race, Raced
+
+_START: Final = "race.start"
+"""A file that is locked until all may begin."""
+_END: Final = "race.end"
+"""A file that is there once all have finished."""
+
+Metadata = tuple[int, int, int]
+Seen = dict[str, set[Metadata]]
+
+
+class Racers:
+    """The processes of a job's races, forked for the first and kept; who forks has a single thread."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._actors: list[Fork[Sequence[Operate], list[Outcome]]] = []
+        self._watchers: list[Fork[Sequence[str], Seen]] = []
+
+    def race(self, step: Race) -> Raced:
+        """Do the step."""
+        while len(self._actors) < len(step.actors):
+            self._actors.append(Fork(_nothing, self._act))
+            self._watchers.append(Fork(_nothing, _watch))
+        try:
+            return self._race(step)
+        finally:
+            for name in (_START, _END):
+                if os.path.lexists(name):
+                    os.unlink(name)
+
+    def _race(self, step: Race) -> Raced:
+        running = list(zip(self._actors, self._watchers, step.actors, strict=False))
+        with _held_back():
+            for actor, watcher, operations in running:
+                actor.ask(operations)
+                watcher.ask(step.watched)
+        outcomes = tuple(tuple(actor.answer()) for actor, *_ in running)
+        os.close(os.open(_END, os.O_CREAT | os.O_WRONLY))
+        looks: defaultdict[str, set[Metadata]] = defaultdict(set)
+        for _, watcher, _ in running:
+            for path, seen in watcher.answer().items():
+                looks[path] |= seen
+        return Raced(outcomes, {path: frozenset(seen) for path, seen in looks.items()})
+
+    def close(self) -> None:
+        for fork in (*self._actors, *self._watchers):
+            fork.close()
+        self._actors, self._watchers = [], []
+
+    def _act(self, todo: Sequence[Operate]) -> list[Outcome]:
+        actor = Actor(self._kernel)
+        _wait()
+        return [actor.do(operation) for operation in todo]
+
+
+def _nothing() -> None:
+    """A fork that needs no preparation."""
+
+
+@contextmanager
+def _held_back() -> Iterator[None]:
+    """Nobody who waits begins before this ends."""
+    fd = os.open(_START, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+        fcntl.flock(fd, fcntl.LOCK_UN)
+    finally:
+        os.close(fd)
+
+
+def _wait() -> None:
+    fd = os.open(_START, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH)
+    finally:
+        os.close(fd)
+
+
+def _watch(watched: Sequence[str]) -> Seen:
+    """All that can be seen of some directories until the others have finished, and once after."""
+    seen: Seen = {path: set() for path in watched}
+    _wait()
+    finished = False
+    while not finished:
+        finished = os.path.lexists(_END)
+        for path in watched:
+            try:
+                status = os.lstat(path)
+            except OSError:  # it may be gone, or be somewhere else
+                continue
+            if stat.S_ISDIR(status.st_mode):
+                seen[path].add((stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid))
+    return seen
