@@ -24,6 +24,15 @@ fresh = family(
     shards=2,
 )
 
+full = family(
+    "COPYUP-FAIL",
+    draws=one_by_one(lambda limits: programs.cases(limits, mounter=7, cramped=True)),
+    does=operated,
+    sees=ProgramSeen,
+    cases=32,
+    pack=1,
+)
+
 reused = family(
     "COPYUP-UPPERMARK",
     "COPYUP-MTIME",

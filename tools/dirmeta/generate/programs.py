@@ -32,6 +32,8 @@ _BYTES: Final = 7
 _SETUP: Final = 8
 _ACTORS: Final = 6
 _STRANGER: Final = 4711
+_ROOM: Final = 8
+"""The most inodes that a cramped upper has room for."""
 _UNABLE: Final = ("dac_override", "dac_read_search", "fowner", "chown", "fsetid")
 
 Choose = Callable[[Choices, State, "Cast"], Operation | None]
@@ -50,26 +52,31 @@ class Cast:
         self.pool = pools(limits)
         volatile = ("volatile", "") in setup.options
         indexed = ("index", "on") in setup.options
-        self.remounts = not volatile
-        self.swaps = not volatile and not indexed
+        self.remounts = not volatile and not setup.room  # a mount makes a directory for its work
+        self.swaps = self.remounts and not indexed
 
     def who(self, choices: Choices) -> Credentials:
         return choices.pick(self.actors)
 
 
-def cases(limits: Limits, *, mounter: int, reused: bool = False) -> SearchStrategy[Case]:
+def cases(
+    limits: Limits, *, mounter: int, reused: bool = False, cramped: bool = False
+) -> SearchStrategy[Case]:
     """Cases with a program of up to `OPERATIONS` operations.
 
     mounter  how many of eight operations are done by the mounter with all his capabilities
     reused   the topmost layer is the upper
+    cramped  the upper's file system is soon full
     """
     stack = wellformed.STACK_SIZE + FOUNDED + private.MARKS_SIZE
     size = _SETUP + stack + 2 * _ACTORS + 1 + OPERATIONS * _BYTES
-    return strategies.drawn(size, partial(_case, limits=limits, mounter=mounter, reused=reused))
+    return strategies.drawn(size, partial(_case, limits=limits, mounter=mounter, reused=reused, cramped=cramped))
 
 
-def _case(choices: Choices, *, limits: Limits, mounter: int, reused: bool) -> Case:
+def _case(choices: Choices, *, limits: Limits, mounter: int, reused: bool, cramped: bool) -> Case:
     setup = _setup(choices.part(_SETUP), limits, reused=reused)
+    if cramped:
+        setup = replace(setup, room=1 + choices.index(_ROOM))
     stack = wellformed.stack(choices.part(wellformed.STACK_SIZE), pools(limits), 3)
     stack = founded(choices.part(FOUNDED), stack, pools(limits))
     marks = choices.part(private.MARKS_SIZE)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from dirmeta.judge.experiments import Conditions, Plan, as_tree, failure, layout_steps, options
 from dirmeta.model import acl, overlayfs, program, rehearsal
 from dirmeta.model.mounted import How, Mounted
 from dirmeta.model.rehearsal import State
 from dirmeta.model.stack import Case, Credentials, Operation
-from dirmeta.observe.steps import Job, Layout, Mount, Operate, Outcome, Result, Step, Unmount, Walk
+from dirmeta.observe.steps import Cramp, Job, Layout, Mount, Operate, Outcome, Result, Step, Unmount, Walk
 from dirmeta.rules.operated import Look, ProgramSeen, StepSeen
+
+OVERLAYS_OWN: Final = 8
+"""Inodes that a mount takes for itself: the root of the file system, the work directory and what is in it."""
 
 
 def operated(case: Case, conditions: Conditions) -> Plan[ProgramSeen]:
@@ -44,7 +48,12 @@ class _Planned:
         self.conditions = conditions
         self.lowers = [f"l{number}" for number in range(len(start.lowers), 0, -1)]
         self.state = State(start)
-        self.steps: list[Step] = [*layout_steps(start.lowers), Layout("upper", start.upper)]
+        self.upper = "upper"
+        self.steps: list[Step] = [*layout_steps(start.lowers)]
+        if room := case.setup.room:
+            self.steps.append(Cramp("cramped", len(start.upper) + OVERLAYS_OWN + room))
+            self.upper = "cramped/upper"
+        self.steps.append(Layout(self.upper, start.upper))
         self._mount()
         self.look = self._look()
         program_here = [_possible(each, conditions) for each in case.program]
@@ -56,11 +65,11 @@ class _Planned:
         chosen = options(self.case.setup, conditions)
         if self.state.read_only:
             chosen = (*chosen, ("ro", ""))
-        self.steps.append(Mount("m", tuple(self.lowers), "upper", chosen))
+        self.steps.append(Mount("m", tuple(self.lowers), self.upper, chosen))
 
     def _look(self) -> int:
         """The index of the first of two results: the view, and the raw upper."""
-        self.steps += (Walk("m"), Walk("upper"))
+        self.steps += (Walk("m"), Walk(self.upper))
         return len(self.steps) - 2
 
     def _operate(self, operation: Operation) -> _Where:
@@ -93,12 +102,18 @@ class _Planned:
         """The upper as a layer of another mount, by the same lowers."""
         conditions = replace(self.conditions, delegate=self.state.mounted.how.delegate)
         chosen = options(replace(self.case.setup, options=_read_only(self.case)), conditions)
-        self.steps += (Unmount("m"), Mount("n", ("upper", *self.lowers), "", chosen), Walk("n"))
+        self.steps += (Unmount("m"), Mount("n", (self.upper, *self.lowers), "", chosen), Walk("n"))
 
     def read(self, results: Sequence[Result]) -> ProgramSeen:
         """What the results of the job say."""
         steps = tuple(_step_seen(operation, where, results) for operation, where in self.done)
-        return ProgramSeen(self.start, as_tree(results[self.look]), steps, as_tree(results[-1]))
+        return ProgramSeen(
+            self.start,
+            as_tree(results[self.look]),
+            steps,
+            as_tree(results[-1]),
+            cramped=bool(self.case.setup.room),
+        )
 
 
 def _possible(operation: Operation, conditions: Conditions) -> Operation:

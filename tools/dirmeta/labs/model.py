@@ -23,6 +23,7 @@ from dirmeta.model.tree import Node, Tree
 from dirmeta.model.writer import Writer
 from dirmeta.observe.steps import (
     Agree,
+    Cramp,
     Failure,
     Freeze,
     IdMap,
@@ -105,8 +106,8 @@ class _Scratch:
             self._directories.pop(step.at, None)
         elif isinstance(step, IdMap):
             self._directories[step.at] = _mapped(self._directories[step.source], step)
-        elif isinstance(step, Freeze):
-            return None  # an image holds what was there
+        elif isinstance(step, Freeze | Cramp):
+            return None  # an image holds what was there, and memory has room
         elif isinstance(step, Walk):
             return dict(self._tree(step.at))
         elif isinstance(step, Agree):
@@ -155,7 +156,7 @@ class _Scratch:
         if state.read_only and operation.op in program.CHANGES:
             return Outcome(answer.number or errno.EROFS)
         done = answer.number == 0
-        upper = self._timed(answer.upper) if done else state.mounted.upper
+        upper = self._timed(answer.upper)
         state = rehearsal.called(state, operation, upper, done)
         self._mounts[at] = mount, state
         self._directories[mount.upper] = state.mounted.upper

@@ -14,7 +14,7 @@ from dirmeta.labs import disks, images, mounts, stranger
 from dirmeta.labs.directory import Claim
 from dirmeta.labs.idmap import idmapped
 from dirmeta.labs.kmsg import KernelLog
-from dirmeta.observe.steps import WITHOUT_XATTRS, AskAsStranger, Freeze, IdMap, Mount, Outcome
+from dirmeta.observe.steps import WITHOUT_XATTRS, AskAsStranger, Cramp, Freeze, IdMap, Mount, Outcome
 from dirmeta.sandbox import namespace, syscalls
 
 _TMPFS: Final = "mode=0755,size=256m,nr_inodes=262144"
@@ -40,6 +40,11 @@ class HostScratch:
 
     def freeze(self, step: Freeze, /) -> None:
         images.freeze(step, _image(self._home))
+
+    def cramp(self, step: Cramp, /) -> None:
+        namespace.assert_private()
+        os.makedirs(step.at)
+        syscalls.mount("cramped", step.at, "tmpfs", syscalls.MS_NOSUID, f"mode=0755,nr_inodes={step.inodes}")
 
     def stranger(self, step: AskAsStranger, /) -> Outcome:
         return stranger.ask(step)

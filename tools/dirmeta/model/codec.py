@@ -136,6 +136,7 @@ _SETUP: Final = document.record(
     layout=document.one_of(get_args(Layout)),
     upper=document.FLAG,
     reused=document.FLAG,
+    room=document.NUMBER,
     options=document.pairs(document.TEXT),
     backing=document.TEXT,
     umask=document.OCTAL,

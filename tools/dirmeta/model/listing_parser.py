@@ -98,12 +98,19 @@ def _octal(value: str) -> int:
     return int(value, 8)
 
 
+def _number(value: str) -> int:
+    if not re.fullmatch(r"[0-9]+", value):
+        raise ValueError(f"{value!r} is not a number from 0 up")
+    return int(value)
+
+
 _SETTINGS: Final[dict[str, Callable[[str], Any]]] = {
     "namespace": _one_of(get_args(Namespace)),
     "delegate": _switch,
     "layout": _one_of(get_args(Layout)),
     "upper": _switch,
     "reused": _switch,
+    "room": _number,
     "backing": str,
     "umask": _octal,
     "tar": _one_of(get_args(TarFormat)),

@@ -105,6 +105,7 @@ class Setup:
                straight from the model, overlay-private xattrs of entries taken at their word
     upper      mount with a fresh upper directory, else read-only from lowers alone
     reused     with the topmost layer as the upper directory instead of a fresh one
+    room       inodes that can be added to the upper before its file system is full; 0 for enough
     options    further mount options, as (name, value); value "" for a flag
     """
 
@@ -117,6 +118,7 @@ class Setup:
     umask: int = 0o022
     tar: TarFormat = "pax"
     reused: bool = False
+    room: int = 0
 
 
 @dataclass(frozen=True)

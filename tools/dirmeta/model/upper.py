@@ -112,6 +112,8 @@ class Upper(Leave):
         was_whiteout = path in self.upper
         self.touch(directory)
         if node.kind == "directory" and (was_whiteout or (merges and self.how.makes_opaque)):
+            if not was_whiteout:  # it hides nothing, and may fail
+                self.either[path] = node
             node = with_xattrs(node, {self.how.prefix + overlayfs.OPAQUE: overlayfs.YES})
         self.upper[path] = node
         self.reasons[path] = "COPYUP-RECREATE" if was_whiteout else self._why_born(directory)

@@ -97,6 +97,7 @@ class _Session:
             steps.Race: self._racers.race,
             steps.IdMap: scratch.idmapped,
             steps.Freeze: scratch.freeze,
+            steps.Cramp: scratch.cramp,
             steps.AskAsStranger: scratch.stranger,
             steps.Log: lambda _: scratch.log(),
         }

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from dirmeta.model.stack import Credentials
-from dirmeta.observe.steps import AskAsStranger, Freeze, IdMap, Mount, Outcome, Unpack, Unpacked
+from dirmeta.observe.steps import AskAsStranger, Cramp, Freeze, IdMap, Mount, Outcome, Unpack, Unpacked
 
 
 class Kernel(Protocol):
@@ -51,6 +51,8 @@ class Scratch(Protocol):
     def idmapped(self, step: IdMap, /) -> None: ...
 
     def freeze(self, step: Freeze, /) -> None: ...
+
+    def cramp(self, step: Cramp, /) -> None: ...
 
     def stranger(self, step: AskAsStranger, /) -> Outcome: ...
 

@@ -147,6 +147,13 @@ class AskAsStranger(NamedTuple):
     path: str
 
 
+class Cramp(NamedTuple):
+    """Make directory `at` a file system of its own that has room for so many inodes. Result: None."""
+
+    at: str
+    inodes: int
+
+
 class Freeze(NamedTuple):
     """Pack directory `at` into a read-only image of that kind (``erofs``, ``squashfs``), and mount it there.
 
@@ -176,6 +183,7 @@ Step = (
     | Race
     | IdMap
     | Freeze
+    | Cramp
     | Log
     | AskAsStranger
 )

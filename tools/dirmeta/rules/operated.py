@@ -39,6 +39,7 @@ class ProgramSeen:
 
     start   what lies there before
     view    what the mount shows before
+    cramped whether the upper's file system may be full
     reused  the view of a read-only mount with the upper as its topmost layer, at the end
     failed  why the mount could not be made or read; else ""
     """
@@ -48,6 +49,7 @@ class ProgramSeen:
     steps: tuple[StepSeen, ...]
     reused: Tree | None = None
     failed: str = ""
+    cramped: bool = False
 
 
 class Stepped(NamedTuple):

@@ -69,7 +69,10 @@ def _broken(seen: ProgramSeen, granularity: int) -> Iterator[Broken]:
         return
     step = None
     for number, step in enumerate(stepped(seen), 1):
-        for rules, finding in _judged(step, granularity):
+        judged = _judged(step, granularity)
+        if seen.cramped and step.seen.number and step.operation.op in program.CHANGES:
+            judged = _failed(step, granularity)
+        for rules, finding in judged:
             yield rules, finding._replace(where=f"{finding.where}    {_after(number, step.operation)}")
     if seen.reused is not None:
         last = step.after.mounted if step is not None else seen.start
