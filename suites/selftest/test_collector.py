@@ -58,7 +58,7 @@ def test_a_rule_is_settled_when_nothing_of_it_is_awaited() -> None:
     assert [result.rule for result in settled] == ["UNPACK-CHUNKED"]
     seen.pytest_runtest_logreport(report(SECOND, "failed", "lost"))
     assert [(result.rule, result.verdict) for result in settled] == [
-        ("UNPACK-CHUNKED", "unverified"),
+        ("UNPACK-CHUNKED", "n/a"),
         ("MERGE-INO", "error"),
     ]
 

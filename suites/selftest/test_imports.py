@@ -14,7 +14,7 @@ from dirmeta import locations
 PURE = ("model", "rules")
 FOLDERS = (
     *PURE, "locations", "streams", "generate", "observe", "sandbox",
-    "subjects", "kernels", "labs", "judge", "reports",
+    "subjects", "kernels", "building", "labs", "judge", "reports",
 )  # fmt: skip
 TOP = ("options", "plugin", "cli", "__main__")
 """Modules of the package itself, above all folders; they may import each other."""

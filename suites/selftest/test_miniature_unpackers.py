@@ -23,12 +23,13 @@ from dirmeta.subjects.reference import Reference
 
 from .miniatures import Miniature
 from .miniatures.shapes import drops_disguised_whiteouts, escapes_xattrs, shape
+from .miniatures.storage import storage
 from .miniatures.unpackers import Apart, process, unpacker
 
 UNPACK = {name: family for name, family in families().items() if family.unpacks}
-MINIATURES: dict[str, Miniature] = {**unpacker, **shape, **process}
+MINIATURES: dict[str, Miniature] = {**unpacker, **shape, **storage, **process}
 
-LARGER = {"first_come": (2, 4)}
+LARGER = {"first_come": (2, 4), "whiteouts_take_each_other": (2, 4)}
 """Witnesses of more than two layers or three entries: to show that order decides takes two entries twice."""
 
 NEEDS_IDS = {

@@ -51,6 +51,16 @@ def test_the_worst_verdict_of_a_rule_counts(verdicts: tuple[Verdict, ...], sum_:
     assert together("MERGE-SOURCE", [RuleResult("MERGE-SOURCE", each) for each in verdicts]).verdict == sum_
 
 
+def test_the_shard_that_needed_the_fewest_cases_says_how_soon() -> None:
+    shards = [
+        replace(FAILED, first_case=12, first_seconds=0.1),
+        replace(FAILED, first_case=3, first_seconds=0.4),
+        RuleResult("MERGE-SOURCE", "pass", cases=480),
+    ]
+    both = together("MERGE-SOURCE", shards)
+    assert (both.first_case, both.first_seconds, both.cases) == (3, 0.4, 512)
+
+
 def test_what_one_shard_lacks_another_may_have() -> None:
     lacking = RuleResult("UNPACK-MARK", "unverified", "too few", 16, needs={"x": (0, 0.1)})
     plenty = RuleResult("UNPACK-MARK", "pass", "", 16, needs={"x": (4, 0.1)})

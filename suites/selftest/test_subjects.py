@@ -19,11 +19,12 @@ from dirmeta.model.stack import Layer
 from dirmeta.model.tree import Tree
 from dirmeta.observe.steps import Job, Unpack, Unpacked, Walk
 from dirmeta.streams.tar import encode
-from dirmeta.subjects import Subject, SubjectError, subject
+from dirmeta.subjects import SUBJECTS, Subject, SubjectError, subject
 from dirmeta.subjects.reference import Reference, Unpacker
 
 S = 10**9
 OUTSIDE = "wrote outside DEST: "
+THERE_ARE = f"there is no such subject; there are {', '.join(row.spelled for row in SUBJECTS.values())}"
 REMEDY = "apt-get install tar, or give tar,path=PATH"
 EXAMPLES = locations.fixtures() / "examples"
 LAYERS = {
@@ -225,8 +226,8 @@ def test_a_subject_declares_what_it_claims() -> None:
 @pytest.mark.parametrize(
     ("spec", "text"),
     [
-        ("nosuch", "nosuch: there is no such subject; there are reference, cmd:PROGRAM, tar"),
-        ("cmd", "cmd: there is no such subject; there are reference, cmd:PROGRAM, tar"),
+        ("nosuch", f"nosuch: {THERE_ARE}"),
+        ("cmd", f"cmd: {THERE_ARE}"),
         ("cmd:", "cmd:: no program is named; give one as cmd:./my-unpack"),
         ("cmd:no-such", "cmd:no-such: is not in PATH; give a path, as cmd:./no-such"),
         ("cmd:/no/such", "cmd:/no/such: does not exist; give the path of the program"),

@@ -31,24 +31,24 @@ def console() -> Iterator[Console]:
     made.close()
 
 
-def test_one_emulated_processor() -> None:
-    words = image.command("virtme-run", STOCK, 7, emulated=True)
+def test_emulated_processors() -> None:
+    words = image.command("virtme-run", STOCK, 7, 2, emulated=True)
     assert "--disable-kvm" in words and "--disable-microvm" in words
-    assert words[words.index("--cpus") + 1] == "1"
-    assert "--disable-kvm" not in image.command("virtme-run", STOCK, 7, emulated=False)
+    assert words[words.index("--cpus") + 1] == "2"
+    assert "--disable-kvm" not in image.command("virtme-run", STOCK, 7, 2, emulated=False)
 
 
 def test_the_port_is_the_descriptor() -> None:
-    words = image.command("virtme-run", STOCK, 7, emulated=True)
+    words = image.command("virtme-run", STOCK, 7, 1, emulated=True)
     options = words[words.index("--qemu-opts") :]
     assert f"socket,id={machine.PORT},fd=7" in options
     assert f"virtserialport,chardev={machine.PORT},name={machine.PORT}" in options
 
 
 def test_files_come_as_the_kernel_can_have_them(with_modules: Kernel) -> None:
-    alone = image.command("virtme-run", STOCK, 7, emulated=True)
+    alone = image.command("virtme-run", STOCK, 7, 1, emulated=True)
     assert "--mods=none" in alone and "--force-9p" in alone
-    words = image.command("virtme-run", with_modules, 7, emulated=True)
+    words = image.command("virtme-run", with_modules, 7, 1, emulated=True)
     assert "--mods=auto" in words and "--force-9p" not in words
 
 

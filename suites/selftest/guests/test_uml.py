@@ -7,12 +7,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from dirmeta import kernels
 from dirmeta.generate.packing import pack
 from dirmeta.judge.draw import Batch, Scope, feed
 from dirmeta.judge.experiments import Conditions
@@ -25,31 +23,7 @@ from dirmeta.labs.host import HostLab
 from dirmeta.model import overlayfs
 from dirmeta.model.tree import Node, Tree
 from dirmeta.observe.steps import Failure, Job, Layout, Log, Mount, Result, Unmount, Walk
-
-KERNELS = ("6.12", "7.3")
-DIRECTORY = Node("directory", 0o755)
-
-
-def image(name: str = KERNELS[0]) -> str:
-    try:
-        return str(kernels.find(name).image)
-    except kernels.KernelError as why:
-        pytest.skip(str(why))
-
-
-@pytest.fixture(scope="module", params=KERNELS)
-def guest(request: pytest.FixtureRequest) -> Iterator[GuestLab]:
-    program = image(request.param)
-    with GuestLab(lambda: Uml(program, "uml")) as lab:
-        yield lab
-
-
-@pytest.fixture
-def plain_guest(guest: GuestLab) -> Iterator[GuestLab]:
-    """The same kernel, asked without its batching system call."""
-    program = image(next(name for name in KERNELS if guest.kernel.startswith(name)))
-    with GuestLab(lambda: Uml(program, "uml", batching=False)) as lab:
-        yield lab
+from suites.selftest.guests.conftest import DIRECTORY, KERNELS, image
 
 
 def drawn_jobs(lab: GuestLab, family: str, count: int) -> list[Job]:

@@ -20,25 +20,27 @@ def test_options_are_read_as_kconfig_writes_them() -> None:
 
 @pytest.mark.parametrize("arch", ARCHS)
 def test_fragments_say_nothing_twice(arch: Arch) -> None:
-    lines = [line for line in config.fragments(arch, debug=True).splitlines() if "CONFIG_" in line]
+    lines = [line for line in config.fragments(arch, ["debug"]).splitlines() if "CONFIG_" in line]
     assert len(lines) == len(config.options("\n".join(lines)))
 
 
 @pytest.mark.parametrize(
-    ("arch", "debug", "option"),
+    ("arch", "extras", "option"),
     [
-        ("um", False, "HOSTFS"),
-        ("x86", False, "VIRTIO_PCI"),
-        ("um", True, "PROVE_LOCKING"),
-        ("x86", True, "OVERLAY_FS"),
+        ("um", (), "HOSTFS"),
+        ("x86", (), "VIRTIO_PCI"),
+        ("um", ("debug",), "PROVE_LOCKING"),
+        ("x86", ("debug",), "OVERLAY_FS"),
+        ("um", ("smp",), "SMP"),
+        ("x86", ("smp", "debug"), "SMP"),
     ],
 )
-def test_each_kind_of_kernel_has_its_own(arch: Arch, debug: bool, option: str) -> None:
-    assert config.options(config.fragments(arch, debug))[option] == "y"
+def test_each_kind_of_kernel_has_its_own(arch: Arch, extras: tuple[str, ...], option: str) -> None:
+    assert config.options(config.fragments(arch, extras))[option] == "y"
 
 
 def test_a_kernel_is_not_debugged_unasked() -> None:
-    assert "PROVE_LOCKING" not in config.options(config.fragments("um", debug=False))
+    assert "PROVE_LOCKING" not in config.options(config.fragments("um"))
 
 
 def test_options_that_are_lost_are_named_together(source: Path) -> None:

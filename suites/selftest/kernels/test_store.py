@@ -89,7 +89,7 @@ def test_images_that_lost_their_name_stay_for_a_day(store: Store, built: Built, 
     "other",
     [
         replace(VARIANT, patches=(Patch("a", b"x"),)),
-        replace(VARIANT, debug=True),
+        replace(VARIANT, extras=("debug",)),
         replace(VARIANT, arch="x86"),
     ],
     ids=["patch", "debug", "arch"],

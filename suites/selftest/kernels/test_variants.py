@@ -33,8 +33,15 @@ def test_the_feature_is_the_reference_patch() -> None:
 
 @pytest.mark.parametrize("name", ["6.12", "6.12+dirmeta"])
 def test_a_debug_kernel_is_asked_for_by_option_or_by_name(name: str) -> None:
-    assert reference(name, debug=True) == reference(f"{name}-debug")
-    assert reference(name, debug=True).name == f"{name}-debug"
+    assert reference(name, extras=["debug"]) == reference(f"{name}-debug")
+    assert reference(name, extras=["debug"]).name == f"{name}-debug"
+
+
+def test_extras_have_one_order() -> None:
+    both = reference("6.12-smp", "x86", ["debug"])
+    assert both == reference("6.12-debug", "x86", ["smp"]) == reference("6.12-smp-debug", "x86")
+    assert both.extras == ("smp", "debug") and both.name == "6.12-smp-debug"
+    assert not is_reference("6.12-debug-smp")
 
 
 @pytest.mark.parametrize("name", ["6", "6.12.1", "6.12+other", "v6.12", "6.12+dirmeta ", ""])
@@ -51,7 +58,7 @@ def test_a_name_that_could_be_a_version_or_a_path_is_refused(name: str) -> None:
 
 
 def test_an_own_kernel_has_the_patches_of_its_version_first() -> None:
-    own = reference("6.12+dirmeta", debug=True).named("mine", [MINE])
+    own = reference("6.12+dirmeta-debug").named("mine", [MINE])
     assert own.name == "mine-debug"
     assert [patch.name for patch in own.patches][-1] == "mine.patch" and len(own.patches) == 3
 

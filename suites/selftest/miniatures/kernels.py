@@ -249,6 +249,22 @@ class RefusesOff(Kernel):
         return Failure(errno.EINVAL, "Invalid argument: m") if refused else None
 
 
+@delegating(breaks="MERGE-SWITCH")
+class ShowsNoOption(Kernel):
+    """Does not show the option among those of the mount."""
+
+    def showed(self, options: list[str]) -> list[str]:
+        return [each for each in options if not each.startswith("dirmeta_delegate")]
+
+
+@delegating(breaks="MERGE-SWITCH")
+class ShowsOnAlways(Kernel):
+    """Shows the option as on whatever it is."""
+
+    def showed(self, options: list[str]) -> list[str]:
+        return [each.replace("dirmeta_delegate=off", "dirmeta_delegate=on") for each in options]
+
+
 @delegating(breaks="MERGE-AGREE")
 class DescriptorsShowTheTopmost(Kernel):
     """Has fstat answer with the topmost directory's metadata."""

@@ -22,6 +22,7 @@ from dirmeta.observe.steps import (
     Operate,
     Outcome,
     Result,
+    ShowOptions,
     Step,
     Unmount,
     Walk,
@@ -55,6 +56,9 @@ class Kernel:
     def on_disk(self, at: str, seen: Tree) -> Tree:
         return seen
 
+    def showed(self, options: list[str]) -> list[str]:
+        return options
+
     def agreed(self, at: str, seen: Rows) -> Rows:
         return seen
 
@@ -82,6 +86,8 @@ class Kernel:
                 return self.mounted(step)
             case Walk():
                 return (self.walked if step.at in self.mounts else self.on_disk)(step.at, known)
+            case ShowOptions():
+                return self.showed(known)
             case Agree():
                 return self.agreed(step.at, known)
             case Identify():

@@ -26,6 +26,14 @@ class StopsAfterOne(Merger):
 
 
 @mount(breaks="MERGE-SOURCE")
+class IgnoresMarks(Merger):
+    """Heeds no mark, as a kernel without the feature."""
+
+    def is_marked(self, place: Place) -> bool:
+        return False
+
+
+@mount(breaks="MERGE-SOURCE")
 class TakesTheLowest(Merger):
     """Takes the lowest unmarked directory instead of the topmost."""
 
@@ -144,11 +152,11 @@ class TakesAnyValue(Merger):
 class HidesMarkedFiles(Merger):
     """Looks through a marked file or link as if it were a whiteout."""
 
-    def _is_whiteout(self, node: Node) -> bool:
+    def is_whiteout(self, node: Node) -> bool:
         marked = node.kind != "directory" and any(
             name.endswith("." + overlayfs.MARK) for name, _ in node.xattrs
         )
-        return marked or super()._is_whiteout(node)
+        return marked or super().is_whiteout(node)
 
 
 @mount(breaks="MERGE-NAMESPACE")

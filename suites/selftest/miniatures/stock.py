@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from typing import cast
 
 from dirmeta.model.tree import Node, Tree
 from dirmeta.observe.steps import Failure, Identity, Mount, Operate, Outcome
@@ -145,6 +146,15 @@ class AnswersForTheMark(Kernel):
     def operated(self, step: Operate, said: Outcome) -> Outcome:
         asked = step.call == "getxattr" and step.path.removeprefix("m/") in self.marked
         return Outcome(0, b"y") if asked else said
+
+
+@stock(breaks="MERGE-PRIVATE")
+class ListsTheMarkWithoutAValue(Kernel):
+    """Lists the mark to who asks for names, and does not answer who asks for its value."""
+
+    def operated(self, step: Operate, said: Outcome) -> Outcome:
+        asked = step.call == "listxattr" and step.path.removeprefix("m/") in self.marked
+        return Outcome(0, (*cast("tuple[str, ...]", said.value), self.mark)) if asked else said
 
 
 @stock(breaks="MERGE-PRIVATE")

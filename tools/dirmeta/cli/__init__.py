@@ -6,13 +6,16 @@ import click
 
 from dirmeta import __version__
 from dirmeta.cli.bench import bench
+from dirmeta.cli.compare import compare_command
 from dirmeta.cli.completion import completion
 from dirmeta.cli.diff_kernels import diff_kernels
 from dirmeta.cli.errors import one_line_errors
 from dirmeta.cli.kernel import kernel
+from dirmeta.cli.mutants import mutants
 from dirmeta.cli.replay import replay
 from dirmeta.cli.rules import rules
 from dirmeta.cli.run import run
+from dirmeta.cli.subject import subject
 from dirmeta.cli.unpack import unpack
 
 
@@ -28,13 +31,26 @@ def commands() -> None:
     dirmeta replay 3f2a91                       one case again
     dirmeta kernel build 6.12+dirmeta           a kernel with the feature
     dirmeta diff-kernels host uml:6.12          what two kernels have between them
+    dirmeta compare                             what the unpackers installed here do
 
     Exit status: 0 all pass, 1 a rule fails, 2 wrong usage, 3 the harness or the subject can not work,
     4 something is unverified.
     """
 
 
-for command in (run, rules, replay, unpack, kernel, diff_kernels, bench, completion):
+for command in (
+    run,
+    rules,
+    replay,
+    unpack,
+    kernel,
+    subject,
+    diff_kernels,
+    compare_command,
+    mutants,
+    bench,
+    completion,
+):
     commands.add_command(command)
 
 

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from dirmeta import __version__, locations
-from dirmeta.judge.families import RULE_SUITES
+from dirmeta.judge import regression_files
+from dirmeta.judge.families import JUDGING
 from dirmeta.judge.opening import UsageError, Wanted
 from dirmeta.judge.results import Report, RuleResult, together
 from dirmeta.labs.base import LabError
@@ -34,6 +35,7 @@ def unheard(result: RuleResult, about: Mapping[str, str]) -> None:
 def judge(asked: Wanted, values: dict[str, Any], workers: str, settled: Settled = unheard) -> Report:
     """Run the rules asked for on some workers; one result a rule, each told as soon as it is settled."""
     began = time.monotonic()
+    regression_files.every()  # or else pytest would be told what is wrong with one, and the user not
     profile: str = asked.profile
     if asked.profile == "full" and asked.seed is None:
         values = {**values, "seed": secrets.randbelow(1 << 31)}
@@ -45,7 +47,7 @@ def judge(asked: Wanted, values: dict[str, Any], workers: str, settled: Settled 
 
     collector = Collector(Progress(), asked.selected(), lambda result: settled(result, about()))
     suites = locations.suites()
-    words = [str(suites / name) for name in RULE_SUITES]
+    words = [str(suites / name) for name in JUDGING]
     words += ["-p", "dirmeta.plugin", "-p", "xdist.plugin", "-p", "no:cacheprovider", "-q"]
     words += ["-c", os.devnull, f"--rootdir={suites.parent}", f"--confcutdir={suites}"]
     # A worker that is lost is an error; xdist waits for ever where it restarts one of a load group.
@@ -138,7 +140,7 @@ def _result(rule: str, results: list[RuleResult]) -> RuleResult:
     if results:
         return together(rule, results)
     about = catalogue()[rule]
-    if about.status == "O" and (missing := about.lacks(CLAIMED)):  # nothing to observe, nothing missed
+    if missing := about.lacks(CLAIMED):  # nothing to judge, nothing missed
         return RuleResult(rule, "n/a", f"the subject {missing}")
     return RuleResult(rule, "unverified", "no check in this version" if not about.checked else "not run")
 

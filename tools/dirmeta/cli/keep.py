@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-import shlex
 from pathlib import Path
 
+from dirmeta.cli.script import write_script
 from dirmeta.judge.bench import Bench
 from dirmeta.judge.experiments import as_tree, encoded, failure, mount, unpack_steps
 from dirmeta.judge.opening import UsageError
+from dirmeta.labs import mounts
 from dirmeta.model import codec, listing, oracle
 from dirmeta.model.stack import Case
 from dirmeta.model.tree import Tree
 from dirmeta.observe.layout import lay_out
 from dirmeta.observe.steps import Job
+from dirmeta.reports.script import mounting
 
 
 def keep(case: Case, where: str, bench: Bench) -> str:
@@ -29,8 +31,11 @@ def keep(case: Case, where: str, bench: Bench) -> str:
     (directory / "listing.txt").write_text(listing.render(case) + "\n", "utf-8")
     for number, layer in enumerate(case.stack, 1):
         (directory / f"l{number}.tar").write_bytes(encoded(layer, case.setup.tar))
-    (directory / "mount.sh").write_text(_script(case, bench), "utf-8")
-    left = "case.json, listing.txt, l*.tar and mount.sh"
+    if case.program:
+        write_script(case, os.fspath(directory / "script.sh"), bench)
+    else:
+        (directory / "mount.sh").write_text(_mount(case, bench), "utf-8")
+    left = f"case.json, listing.txt, l*.tar and {'script.sh' if case.program else 'mount.sh'}"
     try:
         for number, tree in enumerate(_diffs(case, bench), 1):
             lay_out(tree, os.fspath(directory / f"l{number}"))
@@ -49,15 +54,9 @@ def _diffs(case: Case, bench: Bench) -> list[Tree]:
     return [as_tree(result) for result in results if isinstance(result, dict)]
 
 
-def _script(case: Case, bench: Bench) -> str:
+def _mount(case: Case, bench: Bench) -> str:
     step = mount(case.setup, len(case.stack), bench.conditions)
-    options = [f"{name}={value}" if value else name for name, value in step.options]
-    lowers = ":".join(step.lowers) if len(step.lowers) > 1 or step.upper else f"{step.lowers[0]}:empty"
-    options.append(f"lowerdir={lowers}")
-    if step.upper:
-        options.append("upperdir=upper,workdir=work")
     return (
         "#!/bin/sh\n# Mounts the diff directories beside this file on ./m; run as root.\nset -e\n"
-        'cd "$(dirname "$0")"\nmkdir -p m empty upper work\n'
-        f"mount -t overlay overlay -o {shlex.quote(','.join(options))} m\n"
-    )
+        f'cd "$(dirname "$0")"\nmkdir -p {" ".join(mounts.directories(step))}\n'
+    ) + "".join(f"{line}\n" for line in mounting(step))

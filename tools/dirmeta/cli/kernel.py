@@ -54,6 +54,7 @@ def kernel() -> None:
     "--patch", "files", metavar="FILE", multiple=True, help="apply with -p1; may be repeated; needs --name"
 )
 @click.option("--name", metavar="NAME", help="for a kernel of your own, to be used as uml:NAME")
+@click.option("--smp", is_flag=True, help="for more than one processor; called VERSION-smp")
 @click.option("--debug", is_flag=True, help="lockdep, DEBUG_ATOMIC_SLEEP and more; called VERSION-debug")
 @click.option(
     "--source", metavar="TARBALL", type=click.Path(), help="the source, instead of Debian's linux-source"
@@ -64,6 +65,7 @@ def build(
     tree: str | None,
     files: tuple[str, ...],
     name: str | None,
+    smp: bool,
     debug: bool,
     source: str | None,
     arch: Arch,
@@ -81,12 +83,13 @@ def build(
     if version and bool(files) != bool(name):
         raise click.UsageError("--patch FILE and --name NAME go together.")
     patches = [read_patch(file) for file in files]
+    extras = [*["smp"] * smp, *["debug"] * debug]
     steps = Steps(sys.stderr)
     try:
         if tree:
-            built = kernels.tree(tree, arch, debug=debug, patches=patches, name=name or "", listen=steps)
+            built = kernels.tree(tree, arch, extras=extras, patches=patches, name=name or "", listen=steps)
         else:
-            variant = kernels.reference(version or "", arch, debug=debug)
+            variant = kernels.reference(version or "", arch, extras)
             variant = variant.named(name, patches) if name else variant
             built = kernels.build(variant, steps, Path(source) if source else None)
     finally:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 import sys
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import click
 
 from dirmeta.cli.keep import keep
+from dirmeta.cli.script import STDOUT, write_script
 from dirmeta.cli.shared import run_options
 from dirmeta.judge import witnesses
 from dirmeta.judge.opening import UsageError, open_bench, open_subject
-from dirmeta.judge.replaying import fitted, judge_case
-from dirmeta.judge.results import exit_status, summary
+from dirmeta.judge.replaying import fitted, judge_case, wrong_program
+from dirmeta.judge.results import RuleResult, exit_status, summary
 from dirmeta.model import codec, listing
 from dirmeta.model.stack import Case
 from dirmeta.options import wanted
@@ -27,9 +29,16 @@ from dirmeta.subjects.base import SubjectError
 @click.argument("what", metavar="ID|FILE|LISTING")
 @run_options(leave_out=("profile", "examples", "seconds", "seed"))
 @click.option(
-    "--keep", "kept", metavar="DIR", help="leave tars, diff directories and the mount command in DIR"
+    "--keep",
+    "kept",
+    metavar="DIR",
+    help="leave tars, diff directories and the mount command, or a program's script, in DIR",
 )
-def replay(what: str, kept: str | None, **values: Any) -> None:
+@click.option(
+    "--script", "script_file", metavar="FILE",
+    help="write it as a shell script that does it by hand; - for stdout, and the report goes to stderr",
+)  # fmt: skip
+def replay(what: str, kept: str | None, script_file: str | None, **values: Any) -> None:
     """Judge one case: the ID that a failure prints, a file, a listing, or - for stdin.
 
     A file holds a case as JSON or as a listing, or is a layer tar, a docker archive, or an OCI image layout.
@@ -37,7 +46,17 @@ def replay(what: str, kept: str | None, **values: Any) -> None:
     \b
     dirmeta replay 'layer 1  tmp/ 1777
                     layer 2  tmp/x'
+    dirmeta replay 3f2a91 --script finding.sh
     """
+    with redirect_stdout(sys.stderr) if script_file == STDOUT else nullcontext():
+        results = _replayed(what, kept, script_file, values)
+    sys.exit(exit_status(results))
+
+
+def _replayed(
+    what: str, kept: str | None, script_file: str | None, values: dict[str, Any]
+) -> list[RuleResult]:
+    """Judge the case and report; what came of each rule."""
     asked = wanted(values)
     asked.check()
     case = read(what)
@@ -47,6 +66,8 @@ def replay(what: str, kept: str | None, **values: Any) -> None:
             raise SubjectError(bench.broken)
         case = fitted(case, bench.lab.limits)
         print(listing.render(case))
+        if script_file:
+            write_script(case, script_file, bench)
         if kept:
             print(keep(case, kept, bench))
         results = judge_case(case, asked.selected(), bench)
@@ -62,11 +83,18 @@ def replay(what: str, kept: str | None, **values: Any) -> None:
         if result.witnesses and result.verdict == "fail":
             print(f"\n{failure_text(result)}")
     print(f"\n{summary(results)}")
-    sys.exit(exit_status(results))
+    return results
 
 
 def read(what: str) -> Case:
-    """The case that an argument names or spells."""
+    """The case that an argument names or spells. UsageError where it is none, or impossible."""
+    case = _read(what)
+    if wrong := wrong_program(case.program):
+        raise UsageError(wrong)
+    return case
+
+
+def _read(what: str) -> Case:
     if not what.strip():
         raise UsageError("an empty listing is no case")
     if what == "-":

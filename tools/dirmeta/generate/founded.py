@@ -11,7 +11,7 @@ from dirmeta.model import paths
 from dirmeta.model.entries import Entry
 from dirmeta.model.stack import Layer, Stack
 
-FOUNDED: Final = 31
+FOUNDED: Final = 36
 """Bytes that `founded` reads."""
 _MODES: Final = (
     0o755, 0o700, 0o1777, 0o2775, 0o750, 0o3777, 0o2777, 0o711, 0o1775, 0o770, 0o1777, 0o2770, 0o000,
@@ -26,7 +26,7 @@ def founded(choices: Choices, stack: Stack, pool: Pools) -> Stack:
     places = _directories(stack)
     chosen = dict.fromkeys(choices.pick(places) for _ in range(_MOST))
     base = Layer(tuple(_directory(choices, path, pool) for path in sorted(chosen)))
-    files = Layer(tuple(Entry(paths.join(path, "added"), "file", 0o644) for path in chosen))
+    files = Layer(tuple(_file(choices, path, pool) for path in chosen))
     return (base, *stack, files)
 
 
@@ -37,6 +37,10 @@ def _directories(stack: Stack) -> list[str]:
         found.update(layer.explicit, layer.implied)
     found.discard(paths.ROOT)
     return sorted(found) or list(_USUAL)
+
+
+def _file(choices: Choices, directory: str, pool: Pools) -> Entry:
+    return Entry(paths.join(directory, "added"), "file", 0o644, *choices.pick(pool.owners))
 
 
 def _directory(choices: Choices, path: str, pool: Pools) -> Entry:

@@ -31,15 +31,25 @@ def composed(world: World, cases: Sequence[Named]) -> dict[str, Composed]:
 def _packed(world: World, cases: Sequence[Named]) -> list[Composed]:
     together = world.compose(joined([each.case for each in cases]).stack)
     if together.tree is not None:
-        return [together._replace(tree=tree) for tree in split(together.tree, len(cases))]
+        return _split(together, len(cases))
     _smoke(world)
-    return [_alone(world, each) for each in cases]
+    return [each for named in cases for each in _alone(world, named)]
 
 
-def _alone(world: World, named: Named) -> Composed:
+def _alone(world: World, named: Named) -> list[Composed]:
     # Packed all the same, so that cases are seen in the same place.
-    seen = world.compose(joined([named.case]).stack)
-    return seen if seen.tree is None else seen._replace(tree=split(seen.tree, 1)[0])
+    return _split(world.compose(joined([named.case]).stack), 1)
+
+
+def _split(seen: Composed, count: int) -> list[Composed]:
+    """What an image shows of each of its cases."""
+    if seen.tree is None:
+        return [seen] * count
+    layers = [split(layer, count) for layer in seen.layers]
+    return [
+        seen._replace(tree=tree, layers=tuple(layer[number] for layer in layers))
+        for number, tree in enumerate(split(seen.tree, count))
+    ]
 
 
 def _smoke(world: World) -> None:

@@ -26,8 +26,10 @@ from dirmeta.observe.steps import (
     Layout,
     Log,
     Mount,
+    Operate,
     Result,
     Step,
+    Unmount,
     Unpack,
     Unpacked,
     UnpackTogether,
@@ -79,8 +81,10 @@ def observe(experiment: Experiment, case: Case, conditions: Conditions, lab: Lab
         return end.value
 
 
-OURS: Final = (Layout, Unpack, UnpackTogether, AskAsStranger, Freeze)
-"""Steps that the suite has to be able to do; that they fail says nothing about a subject or a kernel."""
+OURS: Final = (Layout, Unpack, UnpackTogether, AskAsStranger, Freeze, Operate)
+"""Steps that the suite has to be able to do; that they fail says nothing about a subject or a kernel. Of an
+operation it is the credentials that could not be had: the error of its system call is a result."""
+BUSY: Final = "the program outlives its mount: something that it has opened keeps the mount busy"
 FULL: Final = "the scratch space is full; make room, or give another with --scratch DIR"
 NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM)
 
@@ -93,8 +97,11 @@ def _require_done(job: Job, results: Sequence[Result]) -> None:
     filled = any(isinstance(each, Unpacked) and each.trouble == "full" for each in results)
     if last.errno in NO_ROOM and not filled:
         raise LabError(FULL)
-    if len(results) > len(job.steps) or isinstance(job.steps[len(results) - 1], OURS):
+    step = job.steps[len(results) - 1] if len(results) <= len(job.steps) else None
+    if step is None or isinstance(step, OURS):
         raise LabError(f"the lab can not do its part: {paths.printable(last.text)}")
+    if isinstance(step, Unmount) and last.errno == errno.EBUSY:
+        raise LabError(BUSY)
 
 
 def has_given_up(seen: object) -> bool:

@@ -16,8 +16,9 @@ from dirmeta.judge.bench import Bench, Profile
 from dirmeta.judge.families import families
 from dirmeta.judge.figures import MERGE, Figure, judged, whole_scope
 from dirmeta.judge.opening import Wanted, bench_on, open_subject
+from dirmeta.labs.guest import processors
 from dirmeta.labs.guest.lab import GuestLab
-from dirmeta.labs.guest.uml import Uml, processor
+from dirmeta.labs.guest.uml import Uml
 
 OLD: Final = "6.12"
 NEW: Final = "7.3"
@@ -111,7 +112,7 @@ def booted(image: str, name: str, *, profile: Profile = "quick", batching: bool 
     subject = open_subject(wanted)
 
     def boot() -> Uml:
-        return Uml(image, name, cpu=processor(0), batching=batching)
+        return Uml(image, name, pinned=processors.pinned(0, 1), batching=batching)
 
     with GuestLab(boot, subject) as lab:
         yield bench_on(lab, wanted, subject)

@@ -146,15 +146,20 @@ def copied_up(case: Case, conditions: Conditions) -> Plan[Kept]:
     mark = overlayfs.mark_name(case.setup.namespace)
     directories = sorted(view.contributors.keys() - {paths.ROOT})
     asks = [Operate("getxattr", f"m/{path}", (mark,)) for path in directories]
+    asks += [Operate("listxattr", f"m/{path}") for path in directories]
     changes = copying_up(view.tree)
     mounted = mount(replace(case.setup, upper=True), len(diffs), conditions)
     steps = (*layout_steps(diffs), mounted, *asks, *changes, Walk("m"), Walk("upper"))
     results = yield Job(steps, case.setup.backing)
     if failed := failure(results) or refusal(changes, results):
-        return Kept({}, {}, {}, failed)
+        return Kept({}, {}, {}, {}, failed)
     outcomes = [cast(Outcome, result) for result in results[len(diffs) + 1 :][: len(asks)]]
-    asked = {path: outcome.errno for path, outcome in zip(directories, outcomes, strict=True)}
+    asked = {path: outcome.errno for path, outcome in zip(directories, outcomes, strict=False)}
+    names = [outcome.value for outcome in outcomes[len(directories) :]]
+    listed = {
+        path: each if isinstance(each, tuple) else () for path, each in zip(directories, names, strict=True)
+    }
     merged, upper = as_tree(results[-2]), as_tree(results[-1])
     if missing := [path for path in directories if path not in upper]:
-        return Kept({}, {}, {}, f"chmod m/{missing[0]}: was not copied up")
-    return Kept(merged, upper, asked)
+        return Kept({}, {}, {}, {}, f"chmod m/{missing[0]}: was not copied up")
+    return Kept(merged, upper, asked, listed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Final, cast
+from typing import Final
 
 from dirmeta.judge.experiments import Conditions, Plan, as_tree, failure, layout_steps, mount, stack_seen
 from dirmeta.judge.variations import mounted_steps
@@ -129,7 +129,7 @@ def switched(case: Case, conditions: Conditions) -> Plan[Switched]:
     told = yield Job(tuple(_showing_options(case, conditions)), case.setup.backing)
     if failed := failure(told):
         return Switched((), {}, {}, failed)
-    options = [cast(list[str], result) for result in told if isinstance(result, list)]
+    options = [result for result in told if isinstance(result, list)]
     said = [",".join(each for each in some if each.startswith(OPTION)) for some in options]
     return Switched(tuple(diffs), shown_on, shown_off, shown=dict(zip(ON_AND_OFF, said, strict=True)))
 

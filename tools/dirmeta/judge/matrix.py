@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from dirmeta.judge import modelling
+from dirmeta.judge import diffs, modelling
 from dirmeta.judge.composing import composed
 from dirmeta.judge.corpus import Named, without_owners
 from dirmeta.judge.results import RuleResult
@@ -75,6 +75,8 @@ class Row:
     """A subject's answers.
 
     status    judged · n/a (`why`: what to install) · error (`why`: how it failed)
+    rules     how its diff directories, as far as they are known, stand to the rules for unpackers
+    agrees    model → how many of the cases that were not refused do not contradict it
     declares  the semantics that it says it follows
     """
 
@@ -85,11 +87,28 @@ class Row:
     declares: str = ""
     cells: tuple[Cell, ...] = ()
     seconds: float = 0.0
-    consistent: tuple[str, ...] = field(default=())
+    agrees: Mapping[str, int] = field(default_factory=dict)
+    rules: tuple[RuleResult, ...] = ()
+
+    @property
+    def consistent(self) -> tuple[str, ...]:
+        """The models that no case contradicts."""
+        return tuple(name for name, cases in self.agrees.items() if cases == self.composed)
+
+    @property
+    def composed(self) -> int:
+        """How many cases were not refused."""
+        return sum(cell.saw != REFUSED for cell in self.cells)
 
     @property
     def deviates(self) -> bool:
+        """Whether something is not as it declares."""
         return any(cell.deviations for cell in self.cells)
+
+    @property
+    def fails(self) -> bool:
+        """Whether it breaks a rule for unpackers."""
+        return any(result.verdict == "fail" for result in self.rules)
 
 
 def judge(spec: str, asked: Asked) -> Row:
@@ -114,11 +133,13 @@ def judge(spec: str, asked: Asked) -> Row:
     except EngineError as why:
         return replace(row, status="error", why=str(why))
     cells = tuple(_cell(each, seen[each.name], traits) for each in asked.cases)
-    holding = tuple(
-        name for name, *_ in modelling.models() if not any(name in cell.against for cell in cells)
-    )
+    agrees = {
+        name: sum(name not in cell.against for cell in cells if cell.saw != REFUSED)
+        for name, *_ in modelling.models()
+    }
+    rules = diffs.judged(row.subject, asked.cases, {name: each.layers for name, each in seen.items()}, traits)
     seconds = time.monotonic() - began
-    return replace(row, status="judged", cells=cells, consistent=holding, seconds=seconds)
+    return replace(row, status="judged", cells=cells, agrees=agrees, rules=rules, seconds=seconds)
 
 
 def _is_root() -> bool:
@@ -126,12 +147,14 @@ def _is_root() -> bool:
 
 
 def _cell(named: Named, seen: Composed, traits: Traits) -> Cell:
+    declared = _deviations(named, seen, traits, traits.semantics, traits.variant)
+    if seen.tree is None:  # which says nothing of how it puts layers together
+        return Cell(named.name, REFUSED, declared, frozenset())
     against = frozenset(
         name
         for name, semantics, variant in modelling.models()
         if any(each.of_semantics for each in _deviations(named, seen, traits, semantics, variant))
     )
-    declared = _deviations(named, seen, traits, traits.semantics, traits.variant)
     return Cell(named.name, shown(named.path, seen), declared, against)
 
 
@@ -152,9 +175,7 @@ def _deviations(
 
 def shown(path: str, seen: Composed) -> str:
     """What stands at a path: ``0750 7:8 0 user.probe``, ``-> usr/bin``, ``now`` for the time of unpacking."""
-    if seen.tree is None:
-        return REFUSED
-    node = seen.tree.get(path)
+    node = (seen.tree or {}).get(path)
     if node is None:
         return "nothing"
     if node.kind == "symlink":
@@ -181,21 +202,12 @@ def compare(asked: Asked, tell: Callable[[Row], None]) -> tuple[Row, ...]:
 
 @dataclass(frozen=True)
 class Matrix:
-    """A whole comparison.
-
-    ruled    layer-level subject → how it stands to the rules for unpackers
-    """
+    """A whole comparison."""
 
     cases: tuple[Named, ...]
     rows: tuple[Row, ...]
-    ruled: Mapping[str, tuple[RuleResult, ...]]
     seconds: float
 
     @property
     def judged(self) -> list[Row]:
         return [row for row in self.rows if row.status == "judged"]
-
-    @property
-    def deviates(self) -> bool:
-        failed = any(result.verdict == "fail" for results in self.ruled.values() for result in results)
-        return failed or any(row.deviates for row in self.rows)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from dirmeta import locations
+from dirmeta.judge.corpus import Named
 from dirmeta.judge.matrix import Row
 from dirmeta.judge.opening import UsageError
 
@@ -44,6 +45,12 @@ def measured(file: Path | None = None) -> dict[str, Measured]:
         raise UsageError(f"{file}: {error}") from None
     except KeyError as error:
         raise UsageError(f"{file}: a subject lacks {error}; it has name, version and shows") from None
+
+
+def of_the_table(cases: Sequence[Named]) -> tuple[Named, ...]:
+    """The cases that were measured."""
+    known = {case for line in measured().values() for case in line.shows}
+    return tuple(each for each in cases if each.name in known)
 
 
 def changes(rows: Sequence[Row], table: Mapping[str, Measured]) -> Iterator[Change]:

@@ -53,7 +53,8 @@ def split(seen: Any, cases: int, layers: Sequence[int]) -> list[Any]:
         ways = (_behaviours(seen.first, cases), _behaviours(seen.second, cases))
         return [Behaviours(*each, seen.names) for each in zip(*ways, strict=True)]
     if isinstance(seen, Kept):
-        kept = (_split(seen.merged, cases), _split(seen.upper, cases), _by_case(seen.asked, cases))
+        trees = (_split(seen.merged, cases), _split(seen.upper, cases))
+        kept = (*trees, _by_case(seen.asked, cases), _by_case(seen.listed, cases))
         return [Kept(*part, seen.failed) for part in zip(*kept, strict=True)]
     if isinstance(seen, Switched):
         diffs = [_split(tree, cases) for tree in seen.diffs]

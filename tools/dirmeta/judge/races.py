@@ -8,6 +8,7 @@ from dirmeta.judge.experiments import Conditions, Plan, as_tree, failure, layout
 from dirmeta.judge.programs import call, how
 from dirmeta.model import rehearsal
 from dirmeta.model.stack import Case
+from dirmeta.model.tree import Tree
 from dirmeta.observe.steps import Job, Layout, Mount, Race, Raced, Step, Unmount, Walk
 from dirmeta.rules.racing import RaceSeen, RacesSeen
 
@@ -41,7 +42,7 @@ def raced(case: Case, conditions: Conditions) -> Plan[RacesSeen]:
     return RacesSeen(start, actors, tuple(races))
 
 
-def _seen(result: Raced, view: dict[str, object]) -> RaceSeen:
+def _seen(result: Raced, view: Tree) -> RaceSeen:
     answers = tuple(tuple(outcome.errno for outcome in outcomes) for outcomes in result.outcomes)
     looks = {path.partition("/")[2]: seen for path, seen in result.looks.items()}
-    return RaceSeen(answers, looks, view)  # type: ignore[arg-type]
+    return RaceSeen(answers, looks, view)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from dirmeta.generate.features import features
@@ -11,24 +11,46 @@ from dirmeta.judge.confirm import describe, misbehaved
 from dirmeta.judge.experiments import observe
 from dirmeta.judge.families import families
 from dirmeta.judge.family import Family
+from dirmeta.judge.obstacles import obstacles
+from dirmeta.judge.opening import UsageError
 from dirmeta.judge.results import RuleResult, Verdict, together
 from dirmeta.labs.base import LabError, Misbehaviour
-from dirmeta.model import overlayfs
+from dirmeta.model import listing, paths, program
 from dirmeta.model.limits import Limits
-from dirmeta.model.stack import Case
+from dirmeta.model.mounted import How
+from dirmeta.model.rehearsal import rehearsed
+from dirmeta.model.stack import Case, Credentials, Operation
 from dirmeta.rules.catalogue import catalogue
 from dirmeta.rules.findings import Finding
 from dirmeta.rules.operated import ProgramSeen
 from dirmeta.rules.registry import Trial
+from dirmeta.sandbox.credentials import CAPABILITIES
+
+
+def wrong_program(operations: Sequence[Operation]) -> str:
+    """Which operation of a program can be done nowhere, and why; or nothing."""
+    for number, operation in enumerate(operations, 1):
+        if why := program.wrong(operation) or _no_one(operation.by):
+            return f"operation {number}: {why}"
+    return ""
+
+
+def _no_one(who: Credentials) -> str:
+    """Why nobody can be that, or nothing."""
+    for name in who.drop:
+        if name not in CAPABILITIES:
+            return f"{paths.printable(name)!r} is no capability; they are written like dac_override"
+    for number in (who.uid, who.gid, *who.groups):
+        if number > program.MAX_ID:
+            return f"{number} is no uid or gid; the greatest is {program.MAX_ID}"
+    return ""
 
 
 def fitted(case: Case, limits: Limits) -> Case:
-    """The case as a lab can do it; LabError, which says why, where that is not the same case any more.
+    """The case as a lab can do it; UsageError, which says why, where that is not the same case any more.
 
     A case that says nothing of either namespace is done in the one that there is.
     """
-    if obstacle := _obstacle(case, limits):
-        raise LabError(f"this case can not be done here: {obstacle}; run it as root")
     setup = case.setup
     if case.program:
         setup = replace(setup, layout="model", upper=True)
@@ -36,71 +58,80 @@ def fitted(case: Case, limits: Limits) -> Case:
         setup = replace(setup, namespace=limits.namespaces[0])
     if setup.backing not in limits.backings:
         setup = replace(setup, backing=limits.backings[0])
-    return replace(case, setup=setup)
+    case = replace(case, setup=setup)
+    for obstacle in (wrong_program(case.program), *obstacles(case, limits), _opens_device(case)):
+        if obstacle:
+            raise UsageError(f"this case can not be done here: {obstacle}")
+    return case
 
 
-def _obstacle(case: Case, limits: Limits) -> str:
-    for operation in case.program:
-        who = operation.by
-        if limits.ids is not None and not {who.uid, who.gid, *who.groups} <= set(limits.ids):
-            return f"{operation.op} is done as {who.uid}:{who.gid}"
-        if operation.op == "drop-caches" and not limits.caches:
-            return "drop-caches takes a kernel of one's own, as --kernel uml:6.12 gives"
-    for entry in (entry for layer in case.stack for entry in layer):
-        if limits.ids is not None and not {entry.uid, entry.gid} <= set(limits.ids):
-            return f"{entry.name} belongs to {entry.uid}:{entry.gid}"
-        if not limits.devices and entry.kind in ("char", "block"):
-            return f"{entry.name} is a device"
-        if not limits.trusted and any(name.startswith("trusted.") for name, _ in entry.xattrs):
-            return f"{entry.name} has a trusted.* xattr"
-        if not limits.acls and any(name in overlayfs.ACLS for name, _ in entry.xattrs):
-            return f"{entry.name} has an ACL"
+def _opens_device(case: Case) -> str:
+    """Which operation of a program would open a device of this machine, or nothing."""
+    how = How(True, case.setup.namespace, options=frozenset(case.setup.options))
+    for number, (operation, (state, _)) in enumerate(zip(case.program, rehearsed(case, how), strict=True), 1):
+        node = state.mounted.shows(program.path(operation)) if operation.op in ("read", "write") else None
+        if node is not None and node.kind in ("char", "block"):
+            return (
+                f"operation {number}, {listing.operation(operation)}: it would open a device of this machine"
+            )
     return ""
 
 
 def judge_case(case: Case, rules: Collection[str], bench: Bench) -> list[RuleResult]:
     """One result a rule, in catalogue order; rules that no fitting experiment serves are left out."""
     results: dict[str, list[RuleResult]] = {}
-    for family in _fitting(case):
-        for result in _judge(family, case, rules, bench):
+    for alike in _fitting(case):
+        for result in _judge(alike, case, rules, bench):
             results.setdefault(result.rule, []).append(result)
     return [together(rule, results[rule]) for rule in catalogue() if rule in results]
 
 
-def _fitting(case: Case) -> list[Family]:
-    """One family for each experiment that can be done on the case."""
-    chosen: dict[object, Family] = {}
+def _fitting(case: Case) -> list[list[Family]]:
+    """The families that can be judged by the case, those of one experiment together."""
+    chosen: dict[object, dict[object, Family]] = {}
     for name, family in families().items():
         from_streams = name.startswith("unpack/")
         fits = from_streams == (case.setup.layout == "unpacked") and family.shaped == bool(case.malformed)
         if fits and (family.sees is ProgramSeen) == bool(case.program):
-            chosen.setdefault((family.does, family.rules), family)
-    return list(chosen.values())
+            chosen.setdefault(family.does, {}).setdefault(family.rules, family)
+    return [list(alike.values()) for alike in chosen.values()]
 
 
-def _judge(family: Family, case: Case, rules: Collection[str], bench: Bench) -> list[RuleResult]:
-    asked = [rule for rule in family.rules if rule in rules]
-    results = [RuleResult(rule, "n/a", why) for rule in asked if (why := bench.lacks(catalogue()[rule]))]
-    left = [rule for rule in asked if not bench.lacks(catalogue()[rule])]
-    if left:
-        try:
-            seen = observe(family.does, case, bench.conditions, bench.lab)
-        except Misbehaviour as trouble:
-            return [*results, _broken(misbehaved(left[0], trouble), Trial(case, None, bench.terms), bench)]
-        results += [_result(rule, family, Trial(case, seen, bench.terms), bench) for rule in left]
-    return results
+def _judge(alike: Sequence[Family], case: Case, rules: Collection[str], bench: Bench) -> Iterator[RuleResult]:
+    """The results of families that share an experiment, which is done once."""
+    left: list[tuple[str, Family]] = []
+    asked = [(rule, family) for family in alike for rule in family.rules if rule in rules]
+    for rule, family in asked:
+        if why := bench.lacks(catalogue()[rule]):
+            yield RuleResult(rule, "n/a", why)
+        else:
+            left.append((rule, family))
+    if not left:
+        return
+    try:
+        seen = observe(alike[0].does, case, bench.conditions, bench.lab)
+    except Misbehaviour as trouble:
+        yield _broken(misbehaved(left[0][0], trouble), Trial(case, None, bench.terms), bench)
+        return
+    except LabError as error:
+        if not case.program:
+            raise
+        yield from (RuleResult(rule, "unverified", str(error)) for rule, _ in left)
+        return
+    for rule, family in left:
+        yield _result(rule, family, Trial(case, seen, bench.terms), bench)
 
 
 def _result(rule: str, family: Family, trial: Trial, bench: Bench) -> RuleResult:
     check = family.check(rule)
     observed = "; ".join(dict.fromkeys(check.watch(trial))) if check.watch is not None else ""
+    finding = next(check.judge(trial), None) if check.judge is not None else None
+    if finding is not None:  # a witness that was made minimal need not have all that its rule is about
+        return replace(_broken(finding, trial, bench), observed=observed)
     if check.judge is None or (check.needs and not features(trial.case, check.needs.keys())):
         verdict: Verdict = "observed" if observed else "n/a"
         return RuleResult(rule, verdict, observed or "its situation is not in this case", int(bool(observed)))
-    finding = next(check.judge(trial), None)
-    if finding is None:
-        return RuleResult(rule, "pass", "", 1, observed=observed)
-    return replace(_broken(finding, trial, bench), observed=observed)
+    return RuleResult(rule, "pass", "", 1, observed=observed)
 
 
 def _broken(finding: Finding, trial: Trial, bench: Bench) -> RuleResult:

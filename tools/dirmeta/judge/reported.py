@@ -10,9 +10,9 @@ from typing import Final
 from dirmeta.judge.draw import Scope
 from dirmeta.judge.experiments import laid_out, on, unpacked_and_mounted
 from dirmeta.judge.family import Family
+from dirmeta.judge.opening import UsageError
 from dirmeta.judge.regressions import Regression
 from dirmeta.judge.replaying import fitted
-from dirmeta.labs.base import LabError
 from dirmeta.model.limits import Limits
 from dirmeta.model.overlayfs import Namespace
 from dirmeta.model.stack import Case
@@ -48,7 +48,7 @@ def reported(regression: Regression) -> Reported:
 
 
 def _cases(regression: Regression, limits: Limits) -> Iterator[Case]:
-    """The case as the lab can do it. Raises LabError where it would be another one."""
+    """The case as the lab can do it. Raises UsageError where it would be another one."""
     for namespace in _namespaces(regression, limits):
         yield fitted(on(regression.case, namespace=namespace), limits)
 
@@ -58,7 +58,7 @@ def _lacks(regression: Regression, limits: Limits) -> str:
         return f"{regression.case.setup.namespace}.* marks can not be mounted here; run it as root"
     try:
         list(_cases(regression, limits))
-    except LabError as error:
+    except UsageError as error:
         return str(error)
     return ""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -16,7 +16,7 @@ from dirmeta.kernels.patches import Patch
 from dirmeta.kernels.process import Listener, require, require_space
 from dirmeta.kernels.sources import Apt, Origin
 from dirmeta.kernels.store import Built, Store, home, key, recipe
-from dirmeta.kernels.variants import DEBUG, Arch, Variant, is_reference, own_name, reference
+from dirmeta.kernels.variants import Arch, Variant, in_order, is_reference, own_name, reference, suffix
 from dirmeta.kernels.worktree import Worktree, version_of
 
 SPACE: Final = 2.0
@@ -56,7 +56,7 @@ def tree(
     directory: str | os.PathLike[str],
     arch: Arch = "um",
     *,
-    debug: bool = False,
+    extras: Collection[str] = (),
     patches: Sequence[Patch] = (),
     name: str = "",
     listen: Listener = silent,
@@ -70,8 +70,9 @@ def tree(
     require({"git": "git"}, "kernel build --tree")
     place = Path(directory).resolve()
     version_of(place)
+    chosen = in_order(extras)
     called = own_name(name) if name else f"tree:{place}"
-    variant = Variant(called + DEBUG * debug, "", arch, debug, tuple(patches))
+    variant = Variant(called + suffix(chosen), "", arch, chosen, tuple(patches))
     worktree = Worktree(home() / f"tree-{hashlib.sha256(os.fsencode(place)).hexdigest()[:16]}")
     with worktree.locked(listen):
         require_space(worktree.directory, 0 if worktree.source.exists() else SPACE)

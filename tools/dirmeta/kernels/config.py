@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,9 +20,9 @@ ESSENTIAL: Final = ("OVERLAY_FS", "TMPFS", "TMPFS_XATTR", "HOSTFS", "PROVE_LOCKI
 _LINE: Final = re.compile(r"^(?:CONFIG_(\w+)=(.+)|# CONFIG_(\w+) is not set)$", re.MULTILINE)
 
 
-def fragments(arch: Arch, debug: bool) -> str:
+def fragments(arch: Arch, extras: Sequence[str] = ()) -> str:
     """The fragments that make up a configuration, one after the other."""
-    return "".join(map(_fragment, ["base", arch, *(["debug"] if debug else [])]))
+    return "".join(map(_fragment, ["base", arch, *extras]))
 
 
 def _fragment(name: str) -> str:

@@ -75,11 +75,11 @@ def image(worktree: Worktree, variant: Variant, listen: Listener) -> tuple[Path,
 
     Raises KernelError where it can not be configured or does not compile.
     """
-    arch, debug = variant.arch, variant.debug
-    objects = worktree.objects(arch, debug)
+    arch, extras = variant.arch, variant.extras
+    objects = worktree.objects(arch, extras)
     with _unbroken(objects) as new:
         wanted = objects / "wanted.config"
-        wanted.write_text(config.fragments(arch, debug), "ascii")
+        wanted.write_text(config.fragments(arch, extras), "ascii")
         make = _Make(worktree, objects, variant)
         listen("configuring")
         make(["allnoconfig"], lambda line: None, KCONFIG_ALLCONFIG=os.fspath(wanted))

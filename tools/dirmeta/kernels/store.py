@@ -53,7 +53,7 @@ class Built:
 def recipe(variant: Variant) -> str:
     """A digest of a variant's patches and configuration."""
     parts = [
-        config.fragments(variant.arch, variant.debug).encode(),
+        config.fragments(variant.arch, variant.extras).encode(),
         *(patch.text for patch in variant.patches),
     ]
     return _digest(variant.arch.encode(), *parts)

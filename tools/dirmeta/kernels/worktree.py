@@ -23,7 +23,7 @@ from dirmeta.kernels.errors import KernelUsageError
 from dirmeta.kernels.patches import Patch, applied
 from dirmeta.kernels.process import Listener
 from dirmeta.kernels.sources import Origin
-from dirmeta.kernels.variants import Arch
+from dirmeta.kernels.variants import Arch, suffix
 
 _VERSION: Final = ("VERSION", "PATCHLEVEL", "SUBLEVEL")
 
@@ -46,9 +46,9 @@ class Worktree:
     def originals(self) -> Path:
         return self.directory / "originals"
 
-    def objects(self, arch: Arch, debug: bool) -> Path:
+    def objects(self, arch: Arch, extras: Sequence[str] = ()) -> Path:
         """Where make writes. Kernels with another configuration have theirs elsewhere."""
-        return self.directory / "objects" / f"{arch}{'-debug' * debug}"
+        return self.directory / "objects" / f"{arch}{suffix(extras)}"
 
     def origin(self) -> Origin | None:
         """Where the source came from; None where there is none yet."""

@@ -48,8 +48,9 @@ def _host(_: str, wanted: Wanted) -> Lab:
 def _uml(which: str, wanted: Wanted) -> Lab:
     from dirmeta import kernels  # noqa: PLC0415
 
-    image = os.path.abspath(which) if "/" in which else str(kernels.find(which).image)
-    return _in_uml(image, f"uml:{which}", wanted)
+    kernel, cpus = _processors(which)
+    image = os.path.abspath(kernel) if "/" in kernel else str(kernels.find(kernel).image)
+    return _in_uml(image, f"uml:{which}", wanted, cpus)
 
 
 def _tree(directory: str, wanted: Wanted) -> Lab:
@@ -58,15 +59,19 @@ def _tree(directory: str, wanted: Wanted) -> Lab:
     return _in_uml(str(kernels.tree(directory).image), f"tree:{directory}", wanted)
 
 
-def _in_uml(image: str, name: str, wanted: Wanted) -> Lab:
+def _in_uml(image: str, name: str, wanted: Wanted, cpus: int = 1) -> Lab:
     from dirmeta.labs.guest.lab import GuestLab  # noqa: PLC0415
-    from dirmeta.labs.guest.uml import Uml, processor  # noqa: PLC0415
+    from dirmeta.labs.guest.processors import pinned  # noqa: PLC0415
+    from dirmeta.labs.guest.uml import Uml  # noqa: PLC0415
 
     _without_directory(name, wanted)
     if not os.access(image, os.X_OK) or os.path.isdir(image):
         raise UnknownLab(f"{name}: {image} is no program; give the file `linux` of a build for ARCH=um")
-    cpu = processor(worker_number())
-    return GuestLab(lambda: Uml(image, name, cpu=cpu), wanted.subject, backing=wanted.backing or "tmpfs")
+    place = pinned(worker_number(), cpus)
+    lab = GuestLab(
+        lambda: Uml(image, name, cpus=cpus, pinned=place), wanted.subject, backing=wanted.backing or "tmpfs"
+    )
+    return _with_processors(cpus, name, lab)
 
 
 def _image(which: str, wanted: Wanted) -> Lab:
@@ -74,7 +79,9 @@ def _image(which: str, wanted: Wanted) -> Lab:
 
     name = f"image:{which}"
     _without_directory(name, wanted)
-    return ImageLab(_bootable(which), name, wanted.subject, backing=wanted.backing or "tmpfs")
+    kernel, cpus = _processors(which)
+    lab = ImageLab(_bootable(kernel), name, wanted.subject, cpus=cpus, backing=wanted.backing or "tmpfs")
+    return _with_processors(cpus, name, lab)
 
 
 def _bootable(which: str) -> Kernel:
@@ -84,6 +91,27 @@ def _bootable(which: str) -> Kernel:
         return kernel(which)
     except ImageError as error:
         raise UnknownLab(str(error)) from error
+
+
+def _processors(which: str) -> tuple[str, int]:
+    """What is asked for, and how many processors it is to have."""
+    from dirmeta.labs.guest.processors import CpusError, split  # noqa: PLC0415
+
+    try:
+        return split(which)
+    except CpusError as error:
+        raise UnknownLab(str(error)) from error
+
+
+def _with_processors(cpus: int, name: str, made: Lab) -> Lab:
+    """A lab that has come up, if it has so many. Raises LabError."""
+    if made.limits.processors >= cpus:
+        return made
+    made.close()
+    raise LabError(
+        f"{name}: its kernel runs {made.limits.processors} of {cpus} processors; it needs CONFIG_SMP "
+        f"(dirmeta kernel build --smp), which User Mode Linux 6.12 does not have"
+    )
 
 
 def _without_directory(name: str, wanted: Wanted) -> None:
@@ -98,9 +126,9 @@ def worker_number() -> int:
 
 LABS: Final[dict[str, tuple[str, Callable[[str, Wanted], Lab]]]] = {
     "host": ("", _host),
-    "uml": ("NAME or /path/to/linux", _uml),
+    "uml": ("NAME or /path/to/linux[,cpus=N]", _uml),
     "tree": ("DIR", _tree),
-    "image": ("/path/to/bzImage[,modules=DIR]", _image),
+    "image": ("/path/to/bzImage[,modules=DIR][,cpus=N]", _image),
 }
 """What comes before the colon → what comes after it ("" for no colon), and the constructor."""
 
@@ -115,8 +143,10 @@ def check(spec: str) -> None:
     kind, colon, which = spec.partition(":")
     if kind not in LABS or bool(LABS[kind][0]) != bool(colon and which):
         raise UnknownLab(f"no kernel is called {spec!r}; there is {spellings()}")
+    if kind in ("uml", "image"):
+        kernel, _ = _processors(which)
     if kind == "image":
-        _bootable(which)
+        _bootable(kernel)
 
 
 def lab(spec: str, wanted: Wanted = Wanted()) -> Lab:  # noqa: B008  immutable

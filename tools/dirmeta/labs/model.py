@@ -113,7 +113,7 @@ class _Scratch:
         elif isinstance(step, Agree):
             return _asked(self._tree(step.at))
         elif isinstance(step, ShowOptions):
-            return self._options[step.at]
+            return list(self._options[step.at])
         elif isinstance(step, Log):
             return []
         else:
@@ -178,9 +178,9 @@ def _how(step: Mount) -> How:
 
 def _stated(state: State, step: Operate) -> Outcome:
     path = state.held.get((step.by, int(step.args[0])))
-    if path is None:
+    node = None if path is None else state.mounted.shows(path)
+    if node is None:
         return Outcome(errno.EBADF)
-    node = state.mounted.view.tree[path]
     return Outcome(0, tuple(map(str, (node.mode, node.uid, node.gid, node.mtime))))
 
 

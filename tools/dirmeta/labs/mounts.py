@@ -16,6 +16,7 @@ from dirmeta.sandbox import namespace, syscalls
 
 EMPTY: Final = ".empty"
 """A helper layer: an overlay without an upper wants two lowers."""
+READ_ONLY: Final = ("ro", "")
 _MESSAGE_MAX: Final = 1 << 12
 
 
@@ -62,13 +63,20 @@ def data(step: Mount) -> str:
     lowers = _lowers(step)
     merged = len(lowers) - step.data_only
     lowerdir = ":".join(lowers[:merged]) + "".join(f"::{name}" for name in lowers[merged:])
-    named = (("lowerdir", lowerdir), *_uppers(step).items(), *step.options)
+    # Before 6.5, overlayfs does not know the options that are flags of mount(2).
+    options = (option for option in step.options if option != READ_ONLY)
+    named = (("lowerdir", lowerdir), *_uppers(step).items(), *options)
     return ",".join(f"{name}={value}" if value else name for name, value in named)
+
+
+def flags(step: Mount) -> int:
+    """Those of mount(2) for the step."""
+    return syscalls.MS_RDONLY if READ_ONLY in step.options else 0
 
 
 def _by_string(step: Mount, lowers: tuple[str, ...], options: str) -> None:
     try:
-        syscalls.mount("overlay", step.at, "overlay", 0, options)
+        syscalls.mount("overlay", step.at, "overlay", flags(step), options)
     except OSError as error:
         why = _messages_of_another_try(step, lowers)
         raise OSError(error.errno, f"{error.strerror}{why}", step.at) from error

@@ -50,6 +50,7 @@ def probe(backings: tuple[str, ...]) -> Limits:
         ),
         frozen=images.available(),
         mtime=_mtimes(known),
+        processors=len(os.sched_getaffinity(0)),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dirmeta.model import oracle, paths
+from dirmeta.model import oracle, overlayfs, paths
 from dirmeta.model.entries import Entry
 from dirmeta.model.semantics import VARIANTS, Policies, Semantics
 from dirmeta.model.stack import Case, Layer
@@ -99,7 +99,9 @@ class _Directory:
             self.tree[resolved] = self.tree[resolved]._replace(mtime=entry.mtime)
 
     def _place(self, path: str, entry: Entry, own: Tree) -> None:
-        node = own[entry.path]._replace(link="")
+        node = own[entry.path]
+        public = tuple(pair for pair in node.xattrs if not overlayfs.is_overlay_private(pair[0]))
+        node = node._replace(link="", xattrs=public)
         before = self.tree.get(path)
         if node.kind != "directory" or (before and before.kind != "directory"):
             self._remove(path, itself=True)

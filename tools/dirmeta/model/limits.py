@@ -28,6 +28,7 @@ class Limits(NamedTuple):
     caches      whether dentries and inodes may be dropped from the caches: the kernel is the lab's own
     refused     mount options that the kernel does not take, as (namespace that the mount reads, option)
     mtime       the least and greatest mtime in ns, and the granularity in ns
+    processors  processes that can run at the same moment
     """
 
     namespaces: tuple[Namespace, ...] = ("trusted", "user")
@@ -43,6 +44,7 @@ class Limits(NamedTuple):
     caches: bool = False
     refused: tuple[tuple[Namespace, Option], ...] = ()
     mtime: tuple[int, int, int] = (-(1 << 62), 1 << 62, 1)
+    processors: int = 1
 
 
 def common(one: Limits, other: Limits) -> Limits:
@@ -65,6 +67,7 @@ def common(one: Limits, other: Limits) -> Limits:
             min(one.mtime[1], other.mtime[1]),
             max(one.mtime[2], other.mtime[2]),
         ),
+        processors=min(one.processors, other.processors),
     )
 
 

@@ -12,6 +12,8 @@ from dirmeta.model import acl, paths
 from dirmeta.model.stack import Operation
 
 Value = str | int
+MAX_ID: Final = 0xFFFF_FFFE
+"""The greatest uid and gid; the one after it means none."""
 
 
 class Kind(NamedTuple):
@@ -76,6 +78,10 @@ _WORDS: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
+_MOST: Final = {"uid": MAX_ID, "gid": MAX_ID, "slot": 1023, "bits": 7}
+_NAMES: Final = ("path", "to", "target", "name")
+
+
 def arguments(operation: Operation) -> dict[str, Value]:
     """The arguments by name."""
     return dict(operation.args)
@@ -120,11 +126,17 @@ def _wrong_value(name: str, value: Value) -> str:
     if isinstance(value, int):
         if name == "mode" and not 0 <= value <= 0o7777:
             return f"mode {value:o} has more than twelve bits"
-        if name in ("uid", "gid", "slot", "bits") and value < 0:
-            return f"{name} {value} is below 0"
+        if name in _MOST and not 0 <= value <= _MOST[name]:
+            return f"{name} {value} is not from 0 to {_MOST[name]}"
         return ""
     if name in _WORDS and value not in _WORDS[name]:
         return f"{name} is {' or '.join(_WORDS[name])}, not {paths.printable(value)!r}"
+    if name in _NAMES and "\0" in value:
+        return f"{name} {paths.printable(value)} holds a NUL"
+    if name == "target" and not value:
+        return "target is empty"
+    if name in _NAMES and paths.has_long_name(value):
+        return f"{name} {paths.printable(value)[:20]}… has a name over {paths.NAME_MAX} bytes in it"
     if name in ("path", "to") and paths.clean(value) != value:
         return f"{name} {paths.printable(value)!r} is not a clean path like a/b"
     if name in ("path", "to") and ".." in value.split("/"):

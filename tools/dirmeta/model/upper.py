@@ -215,20 +215,22 @@ class Upper(Leave):
             target = b"/" + (part or spelling.to_bytes(paths.basename(up))) + target
         return target
 
-    def _lift(self, path: str) -> Tree:
-        """Take all that the upper has at and below a path out of it, by paths relative to it."""
-        lifted = {
-            each[len(path) :]: node
-            for each, node in self.upper.items()
-            if each == path or paths.below(each, path)
-        }
+    def _lift(self, path: str) -> tuple[Tree, Tree]:
+        """Take all that the upper has, or may have, at and below a path out of it, by paths relative to it."""
+        lifted = _part(self.upper, path), _part(self.either, path)
         self.forget(path)
+        for each in lifted[1]:
+            del self.either[path + each]
         return lifted
 
-    def _set_down(self, lifted: Tree, old: str, new: str) -> None:
-        for each, node in lifted.items():
+    def _set_down(self, lifted: tuple[Tree, Tree], old: str, new: str) -> None:
+        for each, node in lifted[0].items():
             self.upper[new + each] = node
             self.reasons[new + each] = "COPYUP-RENAME"
-            if old + each in self.either:
-                self.either[new + each] = self.either.pop(old + each)
+        self.either.update({new + each: node for each, node in lifted[1].items()})
         self.reasons[old] = "COPYUP-RENAME"
+
+
+def _part(tree: Tree, path: str) -> Tree:
+    """What is at and below a path, by what follows it."""
+    return {each[len(path) :]: node for each, node in tree.items() if each == path or paths.below(each, path)}

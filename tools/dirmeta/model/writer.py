@@ -200,7 +200,7 @@ class Writer(Upper):
         elif not permission.owns(who, self.governing(path)):
             if node.kind == "symlink":
                 raise Unknown
-            self.require(path, who, WRITE)
+            self.require_writable(path, who, "ACCESS-OWNER")
         self.change(path, mtime=mtime)
 
     def setxattr(self, who: Credentials, path: str, name: str, value: str) -> None:
@@ -240,7 +240,7 @@ class Writer(Upper):
             if not permission.may_set_user_xattr(self.governing(path), who):
                 self.note(path, "ACCESS-OWNER")
                 raise Denied(errno.EPERM, "ACCESS-OWNER")
-            self.require(path, who, WRITE)
+            self.require_writable(path, who, "ACCESS-OWNER")
         elif name in overlayfs.ACLS:
             self.require_owner(path, who)
         else:
@@ -314,12 +314,16 @@ class Writer(Upper):
 
     def require_movable(self, path: str, who: Credentials) -> None:
         """A directory that gets another parent is written to: its ``..`` changes."""
+        self.require_writable(path, who, "ACCESS-MOVE")
+
+    def require_writable(self, path: str, who: Credentials, rule: str) -> None:
+        """Write permission, where a rule of its own asks for that."""
         try:
             self.require(path, who, WRITE)
         except Denied as denied:
-            self.note(path, "ACCESS-MOVE")
-            raise Denied(denied.number, *denied.rules, "ACCESS-MOVE") from None
-        self.rely(path, who, "ACCESS-MOVE")
+            self.note(path, rule)
+            raise Denied(denied.number, *denied.rules, rule) from None
+        self.rely(path, who, rule)
 
 
 def _unprivileged(node: Node, who: Credentials) -> int:

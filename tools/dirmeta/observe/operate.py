@@ -105,7 +105,7 @@ def _create(path: str, mode: int) -> None:
 
 
 def _write(path: str, text: str) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW)
+    fd = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK)  # a fifo has no reader
     try:
         os.write(fd, text.encode("utf-8", "surrogateescape"))
     finally:

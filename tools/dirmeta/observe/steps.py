@@ -70,7 +70,7 @@ class Unmount(NamedTuple):
 
 
 class ShowOptions(NamedTuple):
-    """Result: the options that the kernel shows of the mount on `at`, each ``name`` or ``name=value``."""
+    """Result: list of the options that the kernel shows of the mount on `at`: ``name`` or ``name=value``."""
 
     at: str
 

@@ -8,6 +8,9 @@ from dirmeta.judge.results import Report, RuleResult, Witness, consistent, summa
 from dirmeta.rules.catalogue import catalogue
 
 INDENT = "      "
+REPLAY = "dirmeta replay "
+KEEPS = "    (--keep DIR leaves tars, diff directories and the mount command)"
+SCRIPTS = "    (--script FILE writes it as a shell script; --keep DIR leaves that, tars and diff directories)"
 
 
 def failure_text(result: RuleResult) -> str:
@@ -27,9 +30,16 @@ def _witness(witness: Witness) -> str:
         *(f"log   {line}" for line in witness.log),
         f"blame {witness.blame}",
         *([f"note  {witness.note}"] if witness.note else []),
-        f"again {witness.again}    (--keep DIR leaves tars, diff directories and the mount command)",
+        f"again {witness.again}{_aid(witness)}",
     ]
     return "\n".join(lines)
+
+
+def _aid(witness: Witness) -> str:
+    """What helps to go on by hand."""
+    if not witness.again.startswith(REPLAY):
+        return ""
+    return SCRIPTS if witness.case.get("program") else KEEPS
 
 
 def report_text(report: Report) -> str:

@@ -109,9 +109,10 @@ def the_mark_is_never_copied_up(trial: Trial) -> Iterator[Finding]:
         if number not in HIDDEN:
             said = errno.errorcode.get(number, "a value")
             yield Finding("MERGE-PRIVATE", path, f"getxattr {mark}: ENODATA", said)
-    for path, node in seen.merged.items():
-        if node.xattr(mark) is not None:
-            yield Finding("MERGE-PRIVATE", path, f"no {mark}", "it is listed")
+    listed = {path for path, names in seen.listed.items() if mark in names}
+    listed |= {path for path, node in seen.merged.items() if node.xattr(mark) is not None}
+    for path in sorted(listed):
+        yield Finding("MERGE-PRIVATE", path, f"no {mark}", "it is listed")
     for path, node in seen.upper.items():
         if node.xattr(mark) is not None:
             yield Finding("MERGE-PRIVATE", path, f"no {mark} in the upper", "it was copied up")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from dirmeta.model import listing, rehearsal
 from dirmeta.model.mounted import Mounted
 from dirmeta.model.rehearsal import State
 from dirmeta.model.stack import Operation
-from dirmeta.model.tree import Tree
+from dirmeta.model.tree import Node, Tree
 from dirmeta.rules.findings import Finding, differences
 from dirmeta.rules.registry import Trial, judges
 
@@ -50,42 +50,71 @@ class Serial(NamedTuple):
     """Everything that serial orders with these answers come to.
 
     ends  the views at their ends
-    met   path → metadata of the directory there at some moment
+    met   path → metadata of the directory there at some moment of one of them
     """
 
     ends: list[Tree]
     met: dict[str, set[Metadata]]
 
 
+_Moment = tuple[tuple[int, ...], frozenset[tuple[str, Node]]]
+"""How many operations of each actor are done, and what that left in the upper."""
+
+
 def serial(start: Mounted, actors: Sequence[Sequence[Operation]], answers: Sequence[Sequence[int]]) -> Serial:
     """Go through all serial orders in which each operation is answered as it was."""
-    ends: list[Tree] = []
-    met: defaultdict[str, set[Metadata]] = defaultdict(set)
-    todo: list[tuple[tuple[int, ...], State]] = [((0,) * len(actors), State(start))]
-    known = set()
+    begin = _moment((0,) * len(actors), State(start))
+    states: dict[_Moment, State] = {begin: State(start)}
+    before: defaultdict[_Moment, list[_Moment]] = defaultdict(list)
+    todo = [begin]
     while todo:
-        done, state = todo.pop()
-        key = (done, frozenset(state.mounted.upper.items()))
-        if key in known:
-            continue
-        known.add(key)
-        view = state.mounted.view
+        moment = todo.pop()
+        for number, after in _followers(states[moment], moment[0], actors, answers):
+            done = tuple(count + (actor == number) for actor, count in enumerate(moment[0]))
+            following = _moment(done, after)
+            before[following].append(moment)
+            if following not in states:
+                states[following] = after
+                todo.append(following)
+    all_done = tuple(map(len, actors))
+    ends = [moment for moment in states if moment[0] == all_done]
+    met: defaultdict[str, set[Metadata]] = defaultdict(set)
+    for moment in _on_the_way(ends, before):
+        view = states[moment].mounted.view
         for path in view.contributors:
             node = view.tree[path]
             met[path].add((node.mode, node.uid, node.gid))
-        if all(count == len(actor) for count, actor in zip(done, actors, strict=True)):
-            ends.append(view.tree)
-        for number, actor in enumerate(actors):
-            if done[number] == len(actor):
-                continue
-            operation, answer = actor[done[number]], answers[number][done[number]]
-            expected = rehearsal.expected(state, operation)
-            if expected.number not in (None, answer):
-                continue
+    return Serial([states[moment].mounted.view.tree for moment in ends], met)
+
+
+def _moment(done: tuple[int, ...], state: State) -> _Moment:
+    return done, frozenset(state.mounted.upper.items())
+
+
+def _followers(
+    state: State, done: Sequence[int], actors: Sequence[Sequence[Operation]], answers: Sequence[Sequence[int]]
+) -> Iterator[tuple[int, State]]:
+    """Whose operation can be next with the answer that it had, and the state after it."""
+    for number, actor in enumerate(actors):
+        if done[number] == len(actor):
+            continue
+        operation, answer = actor[done[number]], answers[number][done[number]]
+        expected = rehearsal.expected(state, operation)
+        if expected.number in (None, answer):
             upper = state.mounted.upper if answer else expected.upper
-            after = rehearsal.called(state, operation, upper, answer == 0)
-            todo.append(((*done[:number], done[number] + 1, *done[number + 1 :]), after))
-    return Serial(ends, met)
+            yield number, rehearsal.called(state, operation, upper, answer == 0)
+
+
+def _on_the_way(ends: Iterable[_Moment], before: Mapping[_Moment, Iterable[_Moment]]) -> set[_Moment]:
+    """The moments from which an end can be reached; others belong to no order."""
+    found: set[_Moment] = set()
+    todo = list(ends)
+    while todo:
+        moment = todo.pop()
+        if moment not in found:
+            found.add(moment)
+            todo += before.get(moment, ())
+    return found
 
 
 def _orders(trial: Trial) -> list[Serial]:
@@ -106,7 +135,8 @@ def comes_to_a_serial_order(trial: Trial) -> Iterator[Finding]:
         return
     for race, orders in zip(seen.races, _orders(trial), strict=True):
         if not orders.ends:
-            yield Finding("COPYUP-PRESERVE", "the answers", "those of some serial order", _answers(seen, race))
+            said = _answers(seen, race)
+            yield Finding("COPYUP-PRESERVE", "the answers", "those of some serial order", said)
         elif not any(_is_alike(end, race.view, trial.terms.granularity) for end in orders.ends):
             yield _nearest(orders.ends, race.view, trial.terms.granularity)
 

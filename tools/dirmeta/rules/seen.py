@@ -129,11 +129,13 @@ class Kept(NamedTuple):
     """A mount with a fresh upper after something was changed through it.
 
     merged  the view; upper: the raw upper directory; asked: path → what getxattr of the mark said
+    listed  path → the names that listxattr told, those included that have no value
     """
 
     merged: Tree
     upper: Tree
     asked: dict[str, int]
+    listed: dict[str, tuple[str, ...]]
     failed: str = ""
 
 

@@ -28,7 +28,7 @@ _CLOCK: Final = 1_600_000_000 * 1_000_000_000
 _MEANINGFUL: Final = (overlayfs.OPAQUE, overlayfs.REDIRECT, overlayfs.MARK)
 """Of overlayfs's own xattrs, those that decide what an upper means."""
 _BY_PERMISSION: Final = {
-    errno.EACCES: ("ACCESS-MOVE", "ACCESS-ACL", "ACCESS-DAC"),
+    errno.EACCES: ("ACCESS-MOVE", "ACCESS-OWNER", "ACCESS-ACL", "ACCESS-DAC"),
     errno.EPERM: ("ACCESS-STICKY", "ACCESS-OWNER"),
 }
 _BY_CALL: Final = {
@@ -179,7 +179,8 @@ def _difference(step: Stepped, expected: Expected, each: Difference, place: str)
     want, saw = describe(each)
     rules: tuple[str, ...] = (rule,)
     if each.name == step.before.mounted.how.mark and place:
-        rules = ("COPYUP-UPPERMARK" if _is_about_upper_mark(step, each.path) else "COPYUP-UNMARKED",)
+        about = "COPYUP-UPPERMARK" if _is_about_upper_mark(step, each.path) else "COPYUP-UNMARKED"
+        rules = (about, rule) if rule in ("COPYUP-RECREATE", "COPYUP-RENAME") else (about,)
     elif _is_about_upper_mark(step, each.path) and not rule.startswith("ACCESS-"):
         rules = ("COPYUP-UPPERMARK",)
     elif each.what == "mtime" and rule == _UNTOUCHED:
@@ -222,14 +223,15 @@ def _failed(step: Stepped, granularity: int) -> Iterator[Broken]:
     before = step.before.mounted
     if step.seen.view is None or step.seen.upper is None:
         return
+    rules = ("COPYUP-FAIL", "COPYUP-RENAME") if step.seen.number == errno.EXDEV else ("COPYUP-FAIL",)
     for each in _differences(before.view.tree, step.seen.view, granularity):
         want, saw = describe(each)
-        yield ("COPYUP-FAIL",), Finding("", each.path or ".", want, saw, node=each.saw)
+        yield rules, Finding("", each.path or ".", want, saw, node=each.saw)
     want_upper, seen_upper = _meaningful(before.upper, step), _meaningful(step.seen.upper, step)
     for each in _differences(want_upper, seen_upper, granularity):
         if not _is_copied_up(step, each.path, seen_upper.get(each.path), granularity):
             want, saw = describe(each)
-            yield ("COPYUP-FAIL",), Finding("", f"{each.path or '.'} in the upper", want, saw, node=each.saw)
+            yield rules, Finding("", f"{each.path or '.'} in the upper", want, saw, node=each.saw)
 
 
 def _is_copied_up(step: Stepped, path: str, node: Node | None, granularity: int) -> bool:

@@ -26,7 +26,7 @@ def capability(name: str) -> int:
 
 def become(who: Credentials) -> None:
     """Take on ids, groups and what is left of the capabilities; OSError where that can not be done."""
-    set_groups(who.groups)
+    set_groups(tuple(gid for gid in who.groups if gid != who.gid))
     os.setresgid(who.gid, who.gid, who.gid)
     if who.drop:
         syscalls.drop_capabilities(frozenset(map(capability, who.drop)))

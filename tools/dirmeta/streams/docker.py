@@ -1,4 +1,4 @@
-"""Stacks from the archives that ``docker save`` and ``podman save`` write, and from archived OCI layouts."""
+"""Stacks from and as archives of ``docker save`` and ``podman save``, and from archived OCI layouts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Final
 
 from dirmeta.model import paths
 from dirmeta.model.stack import Stack
-from dirmeta.streams import layout
+from dirmeta.streams import layout, oci
 from dirmeta.streams.compress import LIMIT, decompress, sniff
 from dirmeta.streams.errors import DecodeError, reading
 
@@ -111,3 +111,19 @@ def _names(image: object) -> tuple[str, ...]:
     layout.member(image, "Layers", list, MANIFEST)
     tags = image.get("RepoTags") if isinstance(image, dict) else None
     return (*(str(tag) for tag in tags or ()), layout.member(image, "Config", str, MANIFEST))
+
+
+def write_archive(stack: Stack, path: str | os.PathLike[str], name: str) -> None:
+    """Write an archive as ``docker save`` does, with one image that is called `name` (a repository and tag).
+
+    Raises EncodeError with the layer and the entry that a pax tar can not hold, before it writes anything.
+    """
+    tars = [oci.encoded(layer, number, "pax") for number, layer in enumerate(stack, 1)]
+    config = oci.as_json(oci.config(tars))
+    files = {f"{number}/layer.tar": data for number, data in enumerate(tars, 1)}
+    image = {"Config": "config.json", "RepoTags": [name], "Layers": list(files)}
+    with tarfile.open(path, "w") as archive:
+        for member, data in {**files, "config.json": config, MANIFEST: oci.as_json([image])}.items():
+            info = tarfile.TarInfo(member)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))

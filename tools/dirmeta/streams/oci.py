@@ -35,18 +35,18 @@ def write_layout(
 
     Raises EncodeError with the layer and the entry that `format` can not hold, before it writes anything.
     """
-    tars = [_encode(layer, number, format) for number, layer in enumerate(stack, 1)]
+    tars = [encoded(layer, number, format) for number, layer in enumerate(stack, 1)]
     root = Path(directory)
     (root / "blobs/sha256").mkdir(parents=True, exist_ok=True)
     manifest = {
         "schemaVersion": 2,
         "mediaType": _MANIFEST,
-        "config": _put(root, _CONFIG, _json(_config(tars))),
+        "config": _put(root, _CONFIG, as_json(config(tars))),
         "layers": [_put(root, _MEDIA_TYPES[compression], compress(data, compression)) for data in tars],
     }
-    image = _put(root, _MANIFEST, _json(manifest)) | {"annotations": {layout.REF_NAME: ref}}
-    (root / layout.INDEX).write_bytes(_json({"schemaVersion": 2, "manifests": [image]}))
-    (root / layout.MARKER).write_bytes(_json({"imageLayoutVersion": "1.0.0"}))
+    image = _put(root, _MANIFEST, as_json(manifest)) | {"annotations": {layout.REF_NAME: ref}}
+    (root / layout.INDEX).write_bytes(as_json({"schemaVersion": 2, "manifests": [image]}))
+    (root / layout.MARKER).write_bytes(as_json({"imageLayoutVersion": "1.0.0"}))
 
 
 def read_layout(directory: str | os.PathLike[str], ref: str | None = None, *, limit: int = LIMIT) -> Stack:
@@ -60,14 +60,14 @@ def read_layout(directory: str | os.PathLike[str], ref: str | None = None, *, li
         return layout.stack_of(lambda name: (root / name).read_bytes(), ref, limit)
 
 
-def _encode(layer: Layer, number: int, format: TarFormat) -> bytes:
+def encoded(layer: Layer, number: int, format: TarFormat) -> bytes:
     try:
         return tar.encode(layer, format)
     except EncodeError as error:
         raise EncodeError(f"layer {number}: {error}") from None
 
 
-def _config(tars: list[bytes]) -> dict[str, Any]:
+def config(tars: list[bytes]) -> dict[str, Any]:
     """An image configuration that runs nothing; only its diff_ids say something."""
     return {
         "created": "1970-01-01T00:00:00Z",
@@ -85,5 +85,5 @@ def _put(root: Path, media_type: str, data: bytes) -> _Descriptor:
     return {"mediaType": media_type, "digest": name, "size": len(data)}
 
 
-def _json(value: object) -> bytes:
+def as_json(value: object) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()

@@ -6,6 +6,7 @@ Adding one is a file and a row in `SUBJECTS`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final, NamedTuple
 
 from dirmeta.subjects.base import TIMEOUT, Subject, SubjectError, UnknownSubject
@@ -27,10 +28,16 @@ def _command(timeout: float, program: str) -> Subject:
     return command(program, timeout)
 
 
-def _gnu_tar(timeout: float, path: str = "tar") -> Subject:
-    from dirmeta.subjects.gnutar import gnu_tar  # noqa: PLC0415
+def _tar_tool(name: str, timeout: float, path: str = "") -> Subject:
+    from dirmeta.subjects.tartool import tar_tool  # noqa: PLC0415
 
-    return gnu_tar(path, timeout)
+    return tar_tool(name, timeout, path)
+
+
+def _containers_storage(timeout: float, driver: str = "overlay") -> Subject:
+    from dirmeta.subjects.containersstorage import containers_storage  # noqa: PLC0415
+
+    return containers_storage(driver, timeout)
 
 
 class Row(NamedTuple):
@@ -47,7 +54,11 @@ class Row(NamedTuple):
 SUBJECTS: Final[dict[str, Row]] = {
     "reference": Row(_reference, "reference"),
     "cmd": Row(_command, "cmd:PROGRAM", ("program",)),
-    "tar": Row(_gnu_tar, "tar", ("path",)),
+    **{
+        name: Row(partial(_tar_tool, name), name, ("path",))
+        for name in ("tar", "bsdtar", "busybox", "tarfile", "libarchive-c")
+    },
+    "containers-storage+dirmeta": Row(_containers_storage, "containers-storage+dirmeta", ("driver",)),
 }
 
 

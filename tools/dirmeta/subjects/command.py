@@ -54,17 +54,18 @@ def command(given: str, timeout: float = TIMEOUT) -> Command:
     """The subject ``cmd:given``. Raises SubjectError where there is nothing to run."""
     path = program.find(given)
     if not path:
-        raise SubjectError(f"cmd:{given}: {_why_not(given)}")
+        raise SubjectError(f"cmd:{given}: {why_not(given, 'cmd')}")
     return Command(path, f"cmd:{given}", timeout)
 
 
-def _why_not(given: str) -> str:
+def why_not(given: str, kind: str) -> str:
+    """Why there is no program of that name to run, for ``kind:given``; ends in the remedy."""
     if not given:
-        return "no program is named; give one as cmd:./my-unpack"
+        return f"no program is named; give one as {kind}:./my-unpack"
     if os.path.isdir(given):
         return "is a directory; name the program in it"
     if os.path.exists(given) and "/" in given:
         return f"is not executable; chmod +x {given}"
     if "/" in given:
         return "does not exist; give the path of the program"
-    return f"is not in PATH; give a path, as cmd:./{given}"
+    return f"is not in PATH; give a path, as {kind}:./{given}"

@@ -46,7 +46,7 @@ def kernel(spec: str) -> Kernel:
     path, comma, option = spec.partition(",")
     name, _, directory = option.partition("=")
     if comma and (name != "modules" or not directory):
-        raise ImageError(f"{option!r} is no option of an image; there is modules=DIR")
+        raise ImageError(f"{option!r} is no option of an image; there is modules=DIR, then cpus=N")
     image = Path(path).absolute()
     release = release_of(image)
     modules = _given(Path(directory).absolute(), release) if comma else _beside(image, release)

@@ -14,7 +14,8 @@ from dirmeta.labs.base import LabError
 
 _SOURCES: Final = Path(__file__).parent / "agent"
 _COMPILER: Final = (
-    "gcc", "-O2", "-static", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror",
+    "gcc", "-O2", "-static", "-std=gnu11", "-D_GNU_SOURCE",
+    "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror",
 )  # fmt: skip
 
 

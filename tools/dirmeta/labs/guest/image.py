@@ -62,11 +62,12 @@ class Image:
     """A booted guest.
 
     name      what messages call it
+    cpus      processors that it has
     emulated  whether QEMU is to emulate the processor
     Raises LabError where it does not boot.
     """
 
-    def __init__(self, kernel: Kernel, name: str, *, emulated: bool) -> None:
+    def __init__(self, kernel: Kernel, name: str, *, cpus: int, emulated: bool) -> None:
         self._patience = SLOWER if emulated else 1.0
         program = find_programs(kernel, name)
         inner = compiling.agent().read_bytes()
@@ -78,10 +79,10 @@ class Image:
             self._close_files()
             raise LabError(str(error)) from error
         try:
-            words = command(program, kernel, port.guest, emulated=emulated)
+            words = command(program, kernel, port.guest, cpus, emulated=emulated)
             self._world.call_within(START_TIMEOUT, machine.lay_out, kernel)
             self._world.call_within(
-                START_TIMEOUT, inside.boot, words, inner, (port.guest,), self.console.writing, None
+                START_TIMEOUT, inside.boot, words, inner, (port.guest,), self.console.writing, ()
             )
             port.hand_over()
             self.console.hand_over()
@@ -114,21 +115,28 @@ class ImageLab(GuestLab):
     """A `GuestLab` that remarks on it if the processor is emulated, and why."""
 
     def __init__(
-        self, image: Kernel, name: str, subject: agent.Unpacks | None = None, *, backing: str = "tmpfs"
+        self,
+        image: Kernel,
+        name: str,
+        subject: agent.Unpacks | None = None,
+        *,
+        cpus: int = 1,
+        backing: str = "tmpfs",
     ) -> None:
         find_programs(image, name)
         self._image = image
         self._name = name
+        self._cpus = cpus
         self._obstacle = kvm.obstacle(_which("qemu-system-x86_64") or "", image.image)
         super().__init__(self._booted, subject, backing=backing)
 
     def _booted(self) -> Image:
         """A guest; where it hangs while it boots, on KVM or as emulated ones now and then do, another."""
         try:
-            return Image(self._image, self._name, emulated=bool(self._obstacle))
+            return Image(self._image, self._name, cpus=self._cpus, emulated=bool(self._obstacle))
         except Hung:
             self._obstacle = self._obstacle or kvm.HANG
-            return Image(self._image, self._name, emulated=True)
+            return Image(self._image, self._name, cpus=self._cpus, emulated=True)
 
     @property
     def remark(self) -> str:
@@ -158,8 +166,8 @@ def _listed(words: Iterable[str]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
-def command(program: str, kernel: Kernel, port: int, *, emulated: bool) -> list[str]:
-    """Program and arguments, for `inside.boot`. One processor: guests with more hang under emulation.
+def command(program: str, kernel: Kernel, port: int, cpus: int, *, emulated: bool) -> list[str]:
+    """Program and arguments, for `inside.boot`.
 
     port  the descriptor for messages
     """
@@ -168,7 +176,7 @@ def command(program: str, kernel: Kernel, port: int, *, emulated: bool) -> list[
         program, "--kimg", "{scratch}/" + machine.IMAGE, f"--mods={modules}",
         "--disable-microvm", *(["--force-9p"] if kernel.speaks_9p else []),
         *(["--disable-kvm"] if emulated else []),
-        "--cpus", "1", "--memory", _MEMORY, "--show-boot-console", "--kopt", "loglevel=5",
+        "--cpus", str(cpus), "--memory", _MEMORY, "--show-boot-console", "--kopt", "loglevel=5",
         "--script-sh", "exec sh {scratch}/" + machine.START + " >/dev/console 2>&1",
         "--qemu-opts", "-chardev", f"socket,id={machine.PORT},fd={port}", "-device", "virtio-serial-pci",
         "-device", f"virtserialport,chardev={machine.PORT},name={machine.PORT}",

@@ -13,12 +13,16 @@ import msgpack
 
 from dirmeta.labs import mounts
 from dirmeta.labs.kmsg import overlayfs_lines
+from dirmeta.model.stack import Credentials
 from dirmeta.model.tree import Node, Tree, link_groups
 from dirmeta.observe.steps import Job, Layout, Log, Mount, Operate, Outcome, Result, Step, Unmount, Walk
-from dirmeta.sandbox.credentials import capability
+from dirmeta.sandbox.credentials import CAPABILITIES, capability
 
 _pack: Final = msgpack.Packer(unicode_errors="surrogateescape", autoreset=True).pack
 
+
+_NOBODY: Final = 0xFFFF_FFFF
+"""As an id it means none."""
 
 BATCHING: Final[bytes] = msgpack.packb("batching")
 """Asks whether the kernel has the batching system call; the answer is 0 or 1."""
@@ -32,7 +36,15 @@ def takes(job: Job) -> bool:
 def _takes_step(step: Step) -> bool:
     if isinstance(step, Mount):
         return not step.append and len(mounts.data(step)) < mmap.PAGESIZE
+    if isinstance(step, Operate):
+        return _can_be(step.by)
     return type(step) in _STEPS
+
+
+def _can_be(who: Credentials) -> bool:
+    """Whether the agent can be told of somebody; who else there is, the executor in Python refuses."""
+    known = all(name.lower().removeprefix("cap_") in CAPABILITIES for name in who.drop)
+    return known and all(0 <= each < _NOBODY for each in (who.uid, who.gid, *who.groups))
 
 
 def request(jobs: Sequence[Job]) -> bytes:
@@ -52,7 +64,9 @@ def _results(job: Job, answered: tuple[Any, ...]) -> list[Result] | int:
     *results, errno = answered
     if errno:
         return int(errno)
-    return [_READ.get(type(step), _nothing)(step, each) for step, each in zip(job.steps, results, strict=True)]
+    return [
+        _READ.get(type(step), _nothing)(step, each) for step, each in zip(job.steps, results, strict=True)
+    ]
 
 
 def _nothing(_: Step, __: object) -> None:
@@ -65,13 +79,15 @@ def _layout(step: Layout) -> tuple[object, ...]:
 
 
 def _mount(step: Mount) -> tuple[object, ...]:
-    return "mount", step.at, mounts.data(step), mounts.directories(step), mounts.marked(step)
+    told = mounts.flags(step), mounts.data(step)
+    return "mount", step.at, *told, mounts.directories(step), mounts.marked(step)
 
 
 def _operate(step: Operate) -> tuple[object, ...]:
     """Credentials are told in full each time; the agent compares them by their bytes."""
     by = step.by
-    return "operate", step.call, step.path, by.uid, by.gid, by.groups, tuple(map(capability, by.drop)), step.args
+    dropped = tuple(map(capability, by.drop))
+    return "operate", step.call, step.path, by.uid, by.gid, by.groups, dropped, step.args
 
 
 def _outcome(step: Operate, answer: tuple[int, Any]) -> Outcome:

@@ -6,7 +6,7 @@ does, its own files lie in memory there, and everything ends when that world doe
 
 from __future__ import annotations
 
-import os
+from collections.abc import Collection
 from typing import Final
 
 from dirmeta.labs.base import LabError
@@ -35,11 +35,15 @@ class Uml:
 
     image     the program ``linux``
     name      what messages call it
+    cpus      processors that it has; more than one takes a kernel built for it, and seccomp here
+    pinned    those of the host that run it; none for all
     batching  use the batching system call where the kernel has it
     Raises LabError where it does not boot.
     """
 
-    def __init__(self, image: str, name: str, *, cpu: int | None = None, batching: bool = True) -> None:
+    def __init__(
+        self, image: str, name: str, *, cpus: int = 1, pinned: Collection[int] = (), batching: bool = True
+    ) -> None:
         self._name = name
         agent = compiling.agent().read_bytes()
         self.console = Console()
@@ -51,9 +55,9 @@ class Uml:
             self._close_files()
             raise LabError(str(error)) from error
         try:
-            command = _command(image, wire, "batching" if batching else "plain")
+            command = _command(image, wire, cpus, "batching" if batching else "plain")
             self._world.call_within(
-                START_TIMEOUT, inside.boot, command, agent, fds, self.console.writing, cpu
+                START_TIMEOUT, inside.boot, command, agent, fds, self.console.writing, pinned
             )
             wire.hand_over()
             self.console.hand_over()
@@ -81,16 +85,11 @@ class Uml:
         self.console.close()
 
 
-def _command(image: str, wire: Wire, calls: str) -> list[str]:
+def _command(image: str, wire: Wire, cpus: int, calls: str) -> list[str]:
+    several = [f"ncpus={cpus}", "seccomp=on"] if cpus > 1 else []  # they do not work with ptrace
     return [
-        image, f"mem={_MEMORY}", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
+        image, *several, f"mem={_MEMORY}", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
         "uml_dir={scratch}/", "umid=guest", f"ubd0=/proc/self/fd/{wire.channel}",
         f"ssl0=fd:{wire.reads},fd:{wire.writes}", "con=null", "con0=null,fd:1", "loglevel=5",
         "init={scratch}/agent", "DEVICE=/dev/ubda", "LINE=/dev/ttyS0", f"CALLS={calls}",
     ]  # fmt: skip
-
-
-def processor(number: int) -> int | None:
-    """The processor for the guest of the worker with that number; None where there is no choice."""
-    usable = sorted(os.sched_getaffinity(0))
-    return usable[-1 - number % len(usable)] if len(usable) > 1 else None

@@ -65,7 +65,8 @@ const struct call *queue_end(void); /* where the next call is going to be */
 void run_queue(void); /* then the results are in the calls, until the next `forget_queue` */
 void forget_queue(void);
 long first_failure(void); /* 0, or a negative errno */
-int lowest_free_fd(void);
+void find_lowest_free_fd(void);
+int lowest_free_fd(void); /* as it was found: what is opened later is closed or out of the way */
 int out_of_the_way(int fd); /* the same file on a high descriptor; stays an error where it is one */
 size_t calls_left(void);
 

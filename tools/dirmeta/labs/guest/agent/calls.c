@@ -19,6 +19,7 @@
 static struct call calls[ROOM];
 static size_t queued, done;
 static bool batching;
+static int free_fd;
 
 void find_batching(bool wanted)
 {
@@ -102,12 +103,15 @@ int out_of_the_way(int fd)
 	return high;
 }
 
+void find_lowest_free_fd(void)
+{
+	free_fd = open("/", O_PATH | O_CLOEXEC);
+	if (free_fd < 0)
+		die("no file descriptor is free");
+	close(free_fd);
+}
+
 int lowest_free_fd(void)
 {
-	int fd = open("/", O_PATH | O_CLOEXEC);
-
-	if (fd < 0)
-		die("no file descriptor is free");
-	close(fd);
-	return fd;
+	return free_fd;
 }

@@ -19,10 +19,12 @@
 
 static int log_fd = -1;
 
-/* [at, options, directories to be there, [[directory, xattr] of those to be marked]] */
+/* [at, flags, options, directories to be there, [[directory, xattr] of those to be marked]] */
 static long do_mount(struct reader *in)
 {
-	const char *at = read_string(in), *options = read_string(in);
+	const char *at = read_string(in);
+	unsigned long flags = (unsigned long)read_integer(in);
+	const char *options = read_string(in);
 	long failure = 0;
 
 	for (uint32_t count = read_array(in); count--;) {
@@ -39,7 +41,7 @@ static long do_mount(struct reader *in)
 	}
 	if (failure)
 		return failure;
-	return mount("overlay", at, "overlay", 0, options) ? -errno : 0;
+	return mount("overlay", at, "overlay", flags, options) ? -errno : 0;
 }
 
 /* All records since the job began. Those that were overwritten meanwhile are gone for everybody. */
@@ -106,6 +108,7 @@ static void run_job(struct reader *in)
 		die("no tmpfs can be mounted");
 	if (log_fd >= 0)
 		lseek(log_fd, 0, SEEK_END);
+	find_lowest_free_fd();
 	write_array(steps + 1);
 	for (; done < steps; done++) {
 		struct text step = read_text(in);

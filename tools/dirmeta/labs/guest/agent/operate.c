@@ -72,7 +72,7 @@ static void ask_write(struct operation *it)
 	struct text content = read_text(it->in);
 	int fd = lowest_free_fd();
 
-	queue(SYS_open, U(it->path), O_WRONLY | O_TRUNC | O_NOFOLLOW, 0, 0, 0);
+	queue(SYS_open, U(it->path), O_WRONLY | O_TRUNC | O_NOFOLLOW | O_NONBLOCK, 0, 0, 0);
 	queue(SYS_write, U(fd), U(content.bytes), content.size, 0, 0);
 	queue(SYS_close, U(fd), 0, 0, 0, 0);
 }

@@ -238,6 +238,24 @@ static long hear_value(const struct name *name, struct attribute *attribute)
 	return size < 0 ? size : 0;
 }
 
+/* All values but those of names that are listed and not there: a kernel may take the two from different places. */
+static long hear_values(struct name *name)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < name->attribute_count; i++) {
+		long failure = hear_value(name, &name->attributes[i]);
+
+		if (failure == -ENODATA)
+			continue;
+		if (failure)
+			return failure;
+		name->attributes[kept++] = name->attributes[i];
+	}
+	name->attribute_count = kept;
+	return 0;
+}
+
 static void ask_content(struct name *name, int fd)
 {
 	size_t size = (size_t)name->status.st_size + 1;
@@ -259,10 +277,8 @@ static void ask_content(struct name *name, int fd)
 
 static long hear(struct name *name)
 {
-	long failure = 0;
+	long failure = hear_values(name);
 
-	for (uint32_t i = 0; i < name->attribute_count && !failure; i++)
-		failure = hear_value(name, &name->attributes[i]);
 	if (name->read_call && !failure) {
 		failure = name->read_call->result < 0 ? name->read_call->result : 0;
 		name->content = (struct text){(char *)name->read_call->arguments[1], (size_t)name->read_call->result};

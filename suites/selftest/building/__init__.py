@@ -1,0 +1,1 @@
+"""Subjects that are built from source."""

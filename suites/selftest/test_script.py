@@ -1,0 +1,190 @@
+"""A case as a shell script does what the lab does, step by step."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dirmeta.generate import programs
+from dirmeta.judge.bench import Bench
+from dirmeta.judge.experiments import laid_out
+from dirmeta.judge.opening import Wanted, open_bench, open_subject
+from dirmeta.judge.programs import operated
+from dirmeta.judge.replaying import fitted
+from dirmeta.labs.base import LabError
+from dirmeta.model import listing, overlayfs, spelling
+from dirmeta.model.stack import Case
+from dirmeta.model.tree import Node, Tree
+from dirmeta.observe.steps import Job, Operate, Outcome, Walk
+from dirmeta.observe.walk import walk
+from dirmeta.reports.script import WALK, script
+from dirmeta.sandbox import serve
+from dirmeta.sandbox.worker import Worker
+
+from .test_generate import drawn
+
+DAY = 24 * 3600 * 1_000_000_000
+STOPS = "\nwalk() {\n\tkill -s STOP $$\n}\n"
+MEANINGFUL = (overlayfs.MARK, overlayfs.OPAQUE, overlayfs.REDIRECT)
+
+PROGRAM = """
+layer 1  a/f 0640 7:8  2001-02-03 04:05:06.789  content "100% of \\\\n'\\x01"
+         a/-n 0644  -> "a b"
+         "b c/" 2755 3:4 default-acl u::rwx,g::r-x,o::---
+layer 2  a/ 1777 7:8   acl u::rwx,u:5:r-x,g::rwx,m::rwx,o::rwx  xattr user.a="it's \\x00"
+         "a/$(x)" 0644 9:9
+         "b c/q'" fifo
+         "e\\xff/.wh.x"
+then     mkdir a/d mode=0700 as 7:8
+then     mkdir "b c/d" mode=01777 as 3:4
+then     create "b c/g" mode=0777
+then     create a/g mode=0600 as 9:9
+then     create a/g mode=0600
+then     write a/f content="50%\\n'" as 5:5
+then     write a/f content="50%\\n'" as 7:8
+then     write "b c/q'" content="nobody reads"
+then     read a as 5:6,8
+then     access a bits=3 as 5:5
+then     access a bits=5 as 5:5
+then     symlink "a/$y" target="-t"
+then     link a/f to="a/h" as 7:7
+then     unlink "a/$(x)" as 9:9 without dac_override
+then     unlink "a/$(x)" without fowner without dac_override
+then     rmdir a/d as 7:8
+then     rename a to="z" flags="noreplace"
+then     rename a to="b c" flags="exchange"
+then     rename a/f to="a/h"
+then     rename "b c/d" to="a/d"
+then     chmod a mode=02711 without fsetid
+then     chown a gid=9 as 7:9
+then     chown a uid=11 gid=12
+then     utimens a mtime=-1500000000
+then     utimens a/f as 7:8
+then     setxattr a name="user.x" value="0x"
+then     setxattr a name="trusted.overlay.dirmeta_delegate" value="y"
+then     removexattr a name="user.x"
+then     setacl a acl="u::rwx,u:6:r-x,g::r-x,m::r-x,o::---"
+then     setacl a acl="u::rwx,g::---,o::---" type="default"
+then     hold a slot=1
+then     fchmod slot=1 mode=0755
+then     fchmod slot=2 mode=0755
+then     remount access="ro"
+then     chmod a mode=0700
+then     remount access="rw"
+then     swap
+"""
+NARROW = """
+setup    namespace=user
+layer 1  a/ 1770  xattr user.a="0s"
+layer 2  a/x
+then     mkdir a/d mode=0700 without dac_override
+then     rename a to="b"
+then     chmod a mode=0711 without fowner
+then     remount
+"""
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    wanted = Wanted()
+    try:
+        found = open_bench(wanted, open_subject(wanted))
+    except LabError as error:
+        pytest.skip(str(error))
+    yield found
+    found.lab.close()
+
+
+def by_hand(text: bytes, walks: list[str]) -> tuple[list[Tree], str]:
+    """Run a script whose walks stop it: what was there each time, and what it printed."""
+    place = tempfile.mkdtemp(dir=serve.scratch())
+    with open(f"{place}/script", "wb") as file:
+        file.write(text)
+    os.mkdir(f"{place}/here")
+    os.chmod(place, 0o755)
+    with open(f"{place}/said", "wb") as said:
+        process = subprocess.Popen(["sh", "../script"], cwd=f"{place}/here", stdout=said)
+    trees = []
+    for at in walks:
+        _, status = os.waitpid(process.pid, os.WUNTRACED)
+        if not os.WIFSTOPPED(status):
+            break
+        trees.append(walk(f"{place}/here/{at}"))
+        os.kill(process.pid, signal.SIGCONT)
+    process.wait()
+    assert place not in Path("/proc/self/mounts").read_text("utf-8")
+    with open(f"{place}/said", encoding="utf-8", errors="surrogateescape") as file:
+        return trees, file.read()
+
+
+def plain(tree: Tree) -> Tree:
+    """Without overlayfs's own notes, and without what the clock says."""
+    now = time.time_ns()
+    return {path: _plain(node, now) for path, node in tree.items()}
+
+
+def _plain(node: Node, now: int) -> Node:
+    kept = tuple(
+        (name, value)
+        for name, value in node.xattrs
+        if not overlayfs.is_overlay_private(name) or name.partition("overlay.")[2] in MEANINGFUL
+    )
+    mtime = None if node.mtime is not None and abs(now - node.mtime) < DAY else node.mtime
+    return node._replace(xattrs=kept, mtime=mtime)
+
+
+def assert_alike(case: Case, bench: Bench) -> str:
+    """The script and the lab see the same after every step; what the script printed."""
+    case = fitted(case, bench.lab.limits)
+    job: Job = next((operated if case.program else laid_out)(case, bench.conditions))
+    [results] = bench.lab.run([job])
+    text = script(case, bench.conditions)
+    assert WALK in text
+    walks = [
+        (step.at, result) for step, result in zip(job.steps, results, strict=True) if isinstance(step, Walk)
+    ]
+    with Worker() as inside:
+        trees, said = inside.call(
+            by_hand, spelling.to_bytes(text.replace(WALK, STOPS)), [at for at, _ in walks]
+        )
+    calls = [step.call for step in job.steps if isinstance(step, Operate)]
+    answers = [
+        "refused" if result.errno else "done"
+        for step, result in zip(job.steps, results, strict=True)
+        if isinstance(step, Operate)
+        and isinstance(result, Outcome)
+        and step.call not in ("fstat", "drop-caches")
+    ]
+    assert re.findall(r"^   (done|refused)$", said, re.MULTILINE) == answers, (calls, said)
+    assert len(trees) == len(walks), said
+    for number, ((at, seen), tree) in enumerate(zip(walks, trees, strict=True)):
+        assert isinstance(seen, dict)
+        assert plain(tree) == plain(seen), (number, at, said)  # type: ignore[arg-type]
+    return said
+
+
+def test_every_operation_by_hand_is_what_the_lab_does(bench: Bench) -> None:
+    if not bench.lab.limits.trusted:
+        pytest.skip("taking on other credentials takes root")
+    said = assert_alike(listing.parse(PROGRAM), bench)
+    assert "1  mkdir a/d mode=0700 as 7:8\n   done\n" in said
+    assert "EXDEV is right" in said
+
+
+def test_an_ordinary_user_s_program_by_hand_is_what_the_lab_does(bench: Bench) -> None:
+    assert "Text file" not in assert_alike(listing.parse(NARROW), bench)
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_drawn_programs_by_hand_are_what_the_lab_does(bench: Bench, number: int) -> None:
+    kinds = programs.cases(bench.lab.limits, mounter=3, reused=number % 2 == 1, cramped=number == 2)
+    for case in drawn(kinds, 3, number + 1)[1:]:
+        assert_alike(case, bench)

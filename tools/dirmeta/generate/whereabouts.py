@@ -1,0 +1,69 @@
+"""Where in a mounted stack something is done: paths chosen from what shows, by indices that wrap."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dirmeta.generate.choices import Choices
+from dirmeta.model import paths
+from dirmeta.model.rehearsal import State
+
+NEW: Final = ("new", "b", "f")
+"""Names for what is made."""
+
+
+def directories(state: State) -> list[str]:
+    """All that show, the root last."""
+    return [*sorted(path for path in state.mounted.view.contributors if path), paths.ROOT]
+
+
+def directory(choices: Choices, state: State) -> str:
+    """A directory, two times of three one that shows another's metadata. Reads two bytes."""
+    every = directories(state)
+    delegated = [path for path in every if state.mounted.is_delegated(path)]
+    return choices.pick(every if choices.chance(1, 3) or not delegated else delegated)
+
+
+def below_root(choices: Choices, state: State) -> str:
+    """A directory other than the root, if there is one. Reads two bytes."""
+    return directory(choices, state) or next(iter(directories(state)))
+
+
+def something(choices: Choices, state: State) -> str | None:
+    """Anything that shows, every second time a directory. Reads at most three bytes."""
+    if choices.chance(1, 2):
+        return below_root(choices, state) or None
+    every = sorted(path for path in state.mounted.view.tree if path)
+    return choices.pick(every) if every else None
+
+
+def anything(choices: Choices, state: State) -> str | None:
+    """As `something`, now and then where nothing is: beside what shows, or below it."""
+    misses = choices.index(_NEARLY)
+    path = something(choices, state)
+    if path is None or misses < _NEARLY - 2:
+        return path
+    return paths.join(path if misses % 2 else paths.parent(path), "no")
+
+
+_NEARLY: Final = 24
+
+
+def child(choices: Choices, state: State) -> str | None:
+    """Something in a directory, two times of three one that shows another's metadata."""
+    above = directory(choices, state)
+    children = sorted(path for path in state.mounted.view.tree if path and paths.parent(path) == above)
+    return choices.pick(children) if children else something(choices, state)
+
+
+def apart(state: State, path: str) -> list[str]:
+    """The directories that are not below a path, the root last."""
+    return [each for each in directories(state) if each != path and not paths.below(each, path)]
+
+
+def free(choices: Choices, state: State) -> str:
+    """A name that is not there; every second time one that was, if any was."""
+    gone = sorted(path for path, node in state.mounted.upper.items() if node.is_whiteout)
+    if gone and choices.chance(1, 2):
+        return choices.pick(gone)
+    return paths.join(directory(choices, state), choices.pick(NEW))
