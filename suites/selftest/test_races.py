@@ -106,7 +106,7 @@ def test_what_only_orders_with_other_answers_have_is_torn() -> None:
 @pytest.mark.parametrize("wrong", [{"mode": 0o700}, {"uid": 7}, {"gid": 1}, {"xattrs": (("user.a", b""),)}])
 def test_an_end_that_no_order_has_is_found(wrong: dict[str, object]) -> None:
     view = view_after(CHMOD, CHOWN)
-    view = {**view, "d": view["d"]._replace(**wrong)}
+    view = {**view, "d": view["d"]._replace(**wrong)}  # type: ignore[arg-type]
     [finding] = found(record(view, AFTER))
     assert (finding.rule, finding.where) == ("COPYUP-PRESERVE", "d")
 

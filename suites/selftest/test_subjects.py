@@ -19,12 +19,14 @@ from dirmeta.model.stack import Layer
 from dirmeta.model.tree import Tree
 from dirmeta.observe.steps import Job, Unpack, Unpacked, Walk
 from dirmeta.streams.tar import encode
-from dirmeta.subjects import SUBJECTS, Subject, SubjectError, subject
+from dirmeta.subjects import ELSEWHERE, SUBJECTS, Subject, SubjectError, subject
 from dirmeta.subjects.reference import Reference, Unpacker
 
 S = 10**9
 OUTSIDE = "wrote outside DEST: "
-THERE_ARE = f"there is no such subject; there are {', '.join(row.spelled for row in SUBJECTS.values())}"
+THERE_ARE = (
+    f"there is no such subject; there are {', '.join(row.spelled for row in SUBJECTS.values())}{ELSEWHERE}"
+)
 REMEDY = "apt-get install tar, or give tar,path=PATH"
 EXAMPLES = locations.fixtures() / "examples"
 LAYERS = {

@@ -8,8 +8,8 @@ from dirmeta.judge.bench import Bench
 from dirmeta.judge.opening import UsageError
 from dirmeta.model import spelling
 from dirmeta.model.stack import Case
-from dirmeta.reports.commands import ScriptError
 from dirmeta.reports.script import script
+from dirmeta.reports.shell import ScriptError
 
 STDOUT = "-"
 

@@ -10,16 +10,28 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from dirmeta.generate.choices import Choices
+from dirmeta.generate.people import is_telling
 from dirmeta.generate.pools import DIRECTORY_MODES, pools
-from dirmeta.generate.whereabouts import NEW, anything, apart, below_root, child, directory, free, something
+from dirmeta.generate.whereabouts import (
+    NEW,
+    anything,
+    apart,
+    below_root,
+    child,
+    directory,
+    free,
+    something,
+    sticky,
+)
 from dirmeta.model import overlayfs, paths
 from dirmeta.model.limits import Limits
 from dirmeta.model.overlayfs import MARK, PREFIX
 from dirmeta.model.rehearsal import State
 from dirmeta.model.stack import Credentials, Operation, Setup
 
-BYTES: Final = 11
+BYTES: Final = 12
 """That `operation` reads."""
+_MOUNTER: Final = Credentials()
 
 Choose = Callable[[Choices, State, "Cast"], Operation | None]
 
@@ -40,15 +52,15 @@ class Cast:
         self.remounts = not volatile and not setup.room  # a mount makes a directory for its work
         self.swaps = self.remounts and not indexed
 
-    def who(self, choices: Choices) -> Credentials:
-        """Anybody. Reads a byte."""
-        return choices.pick(self.actors)
-
-    def owner(self, choices: Choices, state: State, path: str) -> Credentials:
-        """Every second time one who owns a path and is not the mounter, if any does. Reads two bytes."""
-        node = state.mounted.shows(path)
-        owners = [who for who in self.actors if node and who.uid == node.uid and who != Credentials()]
-        return choices.pick(owners if choices.chance(1, 2) and owners else self.actors)
+    def who(self, choices: Choices, state: State, path: str) -> Credentials:
+        """Anybody; if not the mounter, every second time somebody whom the metadata on top at a path would
+        treat otherwise than what shows, if there is one. Reads three bytes."""
+        who, tells, which = choices.pick(self.actors), choices.chance(1, 2), choices.index(256)
+        node, top = state.mounted.shows(path), state.mounted.placeholder(path)
+        if who == _MOUNTER or not tells or node is None or top is None:
+            return who
+        telling = [each for each in self.actors if is_telling(each, node, top)]
+        return telling[which % len(telling)] if telling else who
 
 
 def operation(choices: Choices, state: State, cast: Cast) -> Operation | None:
@@ -63,31 +75,31 @@ def _op(op: str, by: Credentials | None = None, **args: str | int) -> Operation:
     return Operation(op, tuple(args.items()), by or Credentials())
 
 
-def _reads(choices: Choices, state: State, cast: Cast) -> Operation | None:
-    who, path = cast.who(choices), directory(choices, state)
+def _reads(choices: Choices, state: State, cast: Cast) -> Operation:
+    path = directory(choices, state)
     if choices.chance(1, 6):
         path = anything(choices, state) or path
-    return _op("read", who, path=path)
+    return _op("read", cast.who(choices, state, path), path=path)
 
 
 def _asks(choices: Choices, state: State, cast: Cast) -> Operation | None:
-    who, bits = cast.who(choices), 1 + choices.index(7)
-    path = anything(choices, state)
-    return None if path is None else _op("access", who, path=path, bits=bits)
+    bits, path = 1 + choices.index(7), anything(choices, state)
+    return None if path is None else _op("access", cast.who(choices, state, path), path=path, bits=bits)
 
 
 def _creates(choices: Choices, state: State, cast: Cast) -> Operation:
-    mode = choices.pick((0o644, 0o600, 0o777))
-    return _op("create", cast.who(choices), path=free(choices, state), mode=mode)
+    mode, path = choices.pick((0o644, 0o600, 0o777)), free(choices, state)
+    return _op("create", cast.who(choices, state, paths.parent(path)), path=path, mode=mode)
 
 
 def _makes(choices: Choices, state: State, cast: Cast) -> Operation:
-    mode = choices.pick((0o755, 0o700, 0o1777))
-    return _op("mkdir", cast.who(choices), path=free(choices, state), mode=mode)
+    mode, path = choices.pick((0o755, 0o700, 0o1777)), free(choices, state)
+    return _op("mkdir", cast.who(choices, state, paths.parent(path)), path=path, mode=mode)
 
 
 def _links(choices: Choices, state: State, cast: Cast) -> Operation | None:
-    who, to = cast.who(choices), free(choices, state)
+    to = free(choices, state)
+    who = cast.who(choices, state, paths.parent(to))
     if choices.chance(1, 2):
         return _op("symlink", who, path=to, target="f")
     path = something(choices, state)
@@ -95,61 +107,76 @@ def _links(choices: Choices, state: State, cast: Cast) -> Operation | None:
 
 
 def _writes(choices: Choices, state: State, cast: Cast) -> Operation | None:
-    who = cast.who(choices)
     files = sorted(path for path, node in state.mounted.view.tree.items() if node.kind == "file")
     path = anything(choices, state) if not files or choices.chance(1, 6) else choices.pick(files)
-    return None if path is None else _op("write", who, path=path, content="written")
+    if path is None:
+        return None
+    return _op("write", cast.who(choices, state, paths.parent(path)), path=path, content="written")
 
 
 def _removes(choices: Choices, state: State, cast: Cast) -> Operation | None:
-    who, path = cast.who(choices), child(choices, state)
+    return _removed(choices, state, cast, directory(choices, state))
+
+
+def _removes_in_sticky(choices: Choices, state: State, cast: Cast) -> Operation | None:
+    return _removed(choices, state, cast, sticky(choices, state))
+
+
+def _removed(choices: Choices, state: State, cast: Cast, above: str) -> Operation | None:
+    path = child(choices, state, above)
     if path is None:
         return None
     is_directory = state.mounted.view.tree[path].kind == "directory"
-    return _op("rmdir" if is_directory != choices.chance(1, 8) else "unlink", who, path=path)
+    op = "rmdir" if is_directory != choices.chance(1, 8) else "unlink"
+    return _op(op, cast.who(choices, state, paths.parent(path)), path=path)
 
 
 def _renames(choices: Choices, state: State, cast: Cast) -> Operation | None:
-    who, way = cast.who(choices), choices.index(4)
-    path = child(choices, state) if way % 2 else below_root(choices, state)
+    way = choices.index(4)
+    above = sticky(choices, state) if way == 3 else directory(choices, state)
+    path = child(choices, state, above) if way else above
     to = choices.pick(NEW) if choices.chance(1, 2) else free(choices, state)
-    return _op("rename", who, path=path, to=to) if path else None
+    return _op("rename", cast.who(choices, state, paths.parent(path)), path=path, to=to) if path else None
 
 
 def _replaces(choices: Choices, state: State, cast: Cast) -> Operation | None:
-    who, flags = cast.who(choices), choices.pick(("exchange", "", "noreplace"))
+    flags = choices.pick(("exchange", "", "noreplace"))
     path, to = something(choices, state), anything(choices, state)
     if not path or not to:
         return None
+    who = cast.who(choices, state, paths.parent(path))
     return _op("rename", who, path=path, to=to, **({"flags": flags} if flags else {}))
 
 
 def _exchanges(choices: Choices, state: State, cast: Cast) -> Operation | None:
-    who, path = cast.who(choices), below_root(choices, state)
+    path = below_root(choices, state)
     others = [each for each in apart(state, path) if each]
     if not path or not others:
         return None
-    return _op("rename", who, path=path, to=choices.pick(others), flags="exchange")
+    to = choices.pick(others)
+    who = _MOUNTER if choices.chance(1, 2) else cast.who(choices, state, path)
+    return _op("rename", who, path=path, to=to, flags="exchange")
 
 
 def _moves(choices: Choices, state: State, cast: Cast) -> Operation | None:
-    who, path = cast.who(choices), below_root(choices, state)
+    path = below_root(choices, state)
     others = [each for each in apart(state, path) if each != paths.parent(path)]
     if not path or not others:
         return None
-    return _op("rename", who, path=path, to=paths.join(choices.pick(others), choices.pick(NEW)))
+    to = paths.join(choices.pick(others), choices.pick(NEW))
+    return _op("rename", cast.who(choices, state, path), path=path, to=to)
 
 
 def _chmods(choices: Choices, state: State, cast: Cast) -> Operation:
     mode, path = choices.pick(DIRECTORY_MODES), below_root(choices, state)
-    return _op("chmod", cast.owner(choices, state, path), path=path, mode=mode)
+    return _op("chmod", cast.who(choices, state, path), path=path, mode=mode)
 
 
 def _chowns(choices: Choices, state: State, cast: Cast) -> Operation | None:
     path = anything(choices, state)
     if path is None:
         return None
-    who = cast.owner(choices, state, path)
+    who = cast.who(choices, state, path)
     uid, gid = choices.pick(cast.pool.owners)
     gid = choices.pick((gid, who.gid, *who.groups))
     which = choices.index(3)
@@ -161,54 +188,61 @@ def _times(choices: Choices, state: State, cast: Cast) -> Operation | None:
     path = anything(choices, state)
     if path is None:
         return None
+    who = cast.who(choices, state, path)
     if choices.chance(1, 2):
-        return _op("utimens", cast.who(choices), path=path)
-    who = cast.owner(choices, state, path)
+        return _op("utimens", who, path=path)
     return _op("utimens", who, path=path, mtime=choices.pick(cast.pool.times))
 
 
+_XATTRS: Final[tuple[tuple[str, Callable[[Choices, State], str | None]], ...]] = (
+    ("user.a", something), ("mark", below_root), ("user.new", sticky), ("mark", below_root),
+    ("other", something), ("user.a", sticky), ("user.new", something),
+)  # fmt: skip
+
+
 def _xattrs(choices: Choices, state: State, cast: Cast) -> Operation | None:
-    who = cast.who(choices)
     mark = PREFIX[cast.setup.namespace] + MARK
-    names = ["user.a", mark, "user.new", mark]
-    names += ["trusted.t"] if cast.limits.trusted else []
-    name = choices.pick(names)
-    path = below_root(choices, state) if name == mark else something(choices, state)
+    other = "trusted.t" if cast.limits.trusted else "user.b"
+    name, where = choices.pick(_XATTRS)
+    path = where(choices, state)
+    name = {"mark": mark, "other": other}.get(name, name)
     if not path:
         return None
+    who = cast.who(choices, state, path)
     if choices.chance(1, 3):
         return _op("removexattr", who, path=path, name=name)
     return _op("setxattr", who, path=path, name=name, value="y")
 
 
 def _acls(choices: Choices, state: State, cast: Cast) -> Operation | None:
-    if not cast.limits.acls:
+    what = choices.index(8)
+    path = something(choices, state) if what == 0 else below_root(choices, state)
+    if not path or not cast.limits.acls:
         return None
+    who = cast.who(choices, state, path)
+    if what in (1, 2):
+        name = overlayfs.ACL_ACCESS if what == 1 else overlayfs.ACL_DEFAULT
+        return _op("removexattr", who, path=path, name=name)
     first = 7 if cast.limits.ids is None else cast.limits.ids[-1]
     text = choices.pick(
         (f"u::rwx,u:{first}:rwx,g::r-x,m::rwx,o::---", "u::rwx,g::r-x,o::r-x", "u::rwx,g::---,o::---")
     )
-    what = choices.index(8)
-    path = something(choices, state) if what == 0 else below_root(choices, state)
-    if not path:
-        return None
-    who = cast.owner(choices, state, path)
-    if what in (1, 2):
-        name = overlayfs.ACL_ACCESS if what == 1 else overlayfs.ACL_DEFAULT
-        return _op("removexattr", who, path=path, name=name)
     if what in (0, 3, 4):
         return _op("setacl", who, path=path, acl=text, type="default")
     return _op("setacl", who, path=path, acl=text)
 
 
 def _holds(choices: Choices, state: State, cast: Cast) -> Operation | None:
-    who, slot, what = cast.who(choices), choices.index(2), choices.index(8)
-    if state.held and what < 5:
-        who, slot = choices.pick(tuple(state.held))
-    if (state.held and what < 5) or what == 7:
-        return _op("fchmod", who, slot=slot, mode=choices.pick(DIRECTORY_MODES))
+    slot, what = choices.index(2), choices.index(8)
     path = something(choices, state) if what == 6 else below_root(choices, state)
-    return None if path is None else _op("hold", who, path=path, slot=slot)
+    if path is None:
+        return None
+    who = cast.who(choices, state, path)
+    if what < 5 and state.held:
+        who, slot = choices.pick(tuple(state.held))
+    elif what != 7:
+        return _op("hold", who, path=path, slot=slot)
+    return _op("fchmod", who, slot=slot, mode=choices.pick(DIRECTORY_MODES))
 
 
 def _remounts(choices: Choices, state: State, cast: Cast) -> Operation | None:
@@ -228,7 +262,7 @@ def _remounts(choices: Choices, state: State, cast: Cast) -> Operation | None:
 
 _CHOICES: Final[tuple[Choose, ...]] = (
     _creates, _chmods, _removes, _asks, _renames, _reads, _makes, _acls, _times, _xattrs, _chowns, _asks,
-    _removes, _creates, _moves, _replaces, _chmods, _holds, _remounts, _writes, _links, _renames, _moves,
-    _exchanges, _makes,
+    _removes_in_sticky, _creates, _moves, _replaces, _chmods, _holds, _remounts, _writes, _links, _renames, _moves,
+    _exchanges, _makes, _xattrs, _exchanges, _removes_in_sticky,
 )  # fmt: skip
 """From simple to complex; what is worth more comes more than once."""

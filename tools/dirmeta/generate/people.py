@@ -7,7 +7,8 @@ from typing import Final
 
 from dirmeta.generate.choices import Choices
 from dirmeta.generate.whereabouts import directory
-from dirmeta.model import acl
+from dirmeta.model import acl, permission
+from dirmeta.model.leave import STICKY
 from dirmeta.model.limits import Limits
 from dirmeta.model.rehearsal import State
 from dirmeta.model.stack import Credentials
@@ -18,6 +19,7 @@ _RELATED: Final = 3
 PEOPLE: Final = _RELATED * _EACH
 """Bytes that `actors` reads."""
 _SHARES: Final = 8
+_BITS: Final = (permission.READ, permission.WRITE, permission.SEARCH)
 _STRANGER: Final = 4711
 _UNABLE: Final = ("dac_override", "dac_read_search", "fowner", "chown", "fsetid")
 
@@ -49,6 +51,15 @@ def _related(choices: Choices, state: State, limits: Limits) -> Credentials:
     )
     who = choices.pick(relations)
     return replace(who, drop=_UNABLE) if who.uid == 0 else who
+
+
+def is_telling(who: Credentials, node: Node, top: Node) -> bool:
+    """Whether somebody may do other things to a directory than to one with the metadata of `top`."""
+    if permission.owns(who, node) != permission.owns(who, top):
+        return True
+    if any(permission.permits(node, who, bit) != permission.permits(top, who, bit) for bit in _BITS):
+        return True
+    return bool((node.mode ^ top.mode) & STICKY) and not permission.owns(who, node)
 
 
 def _named(node: Node, stranger: int) -> Credentials:

@@ -6,6 +6,7 @@ from typing import Final
 
 from dirmeta.generate.choices import Choices
 from dirmeta.model import paths
+from dirmeta.model.leave import STICKY
 from dirmeta.model.rehearsal import State
 
 NEW: Final = ("new", "b", "f")
@@ -49,9 +50,16 @@ def anything(choices: Choices, state: State) -> str | None:
 _NEARLY: Final = 24
 
 
-def child(choices: Choices, state: State) -> str | None:
-    """Something in a directory, two times of three one that shows another's metadata."""
-    above = directory(choices, state)
+def sticky(choices: Choices, state: State) -> str:
+    """A sticky directory, one that shows another's metadata if any does; any directory where none is sticky.
+    Reads at most two bytes."""
+    found = [path for path in directories(state) if state.mounted.view.tree[path].mode & STICKY]
+    delegated = [path for path in found if state.mounted.is_delegated(path)]
+    return choices.pick(delegated or found) if found else directory(choices, state)
+
+
+def child(choices: Choices, state: State, above: str) -> str | None:
+    """Something in a directory; anything where that is empty. Reads at most three bytes."""
     children = sorted(path for path in state.mounted.view.tree if path and paths.parent(path) == above)
     return choices.pick(children) if children else something(choices, state)
 

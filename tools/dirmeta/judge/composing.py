@@ -9,6 +9,7 @@ from dirmeta.generate.packing import joined, split
 from dirmeta.judge.corpus import Named
 from dirmeta.model.entries import Entry
 from dirmeta.model.stack import Layer, Stack
+from dirmeta.model.tree import Tree
 from dirmeta.subjects.engines.base import Composed, EngineError
 from dirmeta.subjects.engines.world import World
 
@@ -17,7 +18,7 @@ SMOKE: Final[Stack] = (Layer((Entry("d/", "directory", 0o755), Entry("d/f", "fil
 
 def composed(world: World, cases: Sequence[Named]) -> dict[str, Composed]:
     """Name → what came of the case. Those of as many layers share an image: a further layer may change what
-    lies below it. Where that image is refused, each gets one of its own.
+    lies below it. Where an image is refused, its cases are asked in two halves, and so on.
 
     Raises EngineError where the engine does not even do one file in one directory.
     """
@@ -25,30 +26,27 @@ def composed(world: World, cases: Sequence[Named]) -> dict[str, Composed]:
     for height in sorted({len(each.case.stack) for each in cases}):
         alike = [each for each in cases if len(each.case.stack) == height]
         found.update(zip((each.name for each in alike), _packed(world, alike), strict=True))
+    if all(seen.tree is None for seen in found.values()):
+        _smoke(world)
     return found
 
 
 def _packed(world: World, cases: Sequence[Named]) -> list[Composed]:
-    together = world.compose(joined([each.case for each in cases]).stack)
-    if together.tree is not None:
-        return _split(together, len(cases))
-    _smoke(world)
-    return [each for named in cases for each in _alone(world, named)]
+    seen = world.compose(joined([each.case for each in cases]).stack)
+    if seen.tree is not None:
+        return _split(seen, seen.tree, len(cases))
+    if len(cases) == 1:
+        return [seen]
+    half = len(cases) // 2
+    return _packed(world, cases[:half]) + _packed(world, cases[half:])
 
 
-def _alone(world: World, named: Named) -> list[Composed]:
-    # Packed all the same, so that cases are seen in the same place.
-    return _split(world.compose(joined([named.case]).stack), 1)
-
-
-def _split(seen: Composed, count: int) -> list[Composed]:
+def _split(seen: Composed, tree: Tree, count: int) -> list[Composed]:
     """What an image shows of each of its cases."""
-    if seen.tree is None:
-        return [seen] * count
     layers = [split(layer, count) for layer in seen.layers]
     return [
-        seen._replace(tree=tree, layers=tuple(layer[number] for layer in layers))
-        for number, tree in enumerate(split(seen.tree, count))
+        seen._replace(tree=part, layers=tuple(layer[number] for layer in layers))
+        for number, part in enumerate(split(tree, count))
     ]
 
 

@@ -30,11 +30,12 @@ class Coverage:
                 enough = max(1.0, PLENTY * share * planned)
                 self._lacking[feature] = max(enough, self._lacking.get(feature, 0.0))
 
-    def add(self, case: Case, *, refused: bool) -> None:
-        """One more case; `refused` where the subject did not unpack all of it."""
+    def add(self, case: Case, seen: object, *, refused: bool) -> None:
+        """One more case, and what was seen of it; `refused` where the subject did not unpack all of it."""
         if not self._lacking:
             return
-        for feature in features(case, self._lacking.keys()):
+        sights = getattr(seen, "sights", frozenset()) & self._lacking.keys()
+        for feature in features(case, self._lacking.keys()) | sights:
             self._met[feature, refused] += 1
             if self._met[feature, False] >= self._lacking[feature]:
                 del self._lacking[feature]

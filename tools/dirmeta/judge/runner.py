@@ -132,7 +132,7 @@ class Shard:
             return
         self.cases += len(together)
         for case in together:
-            self.coverage.add(case, refused=False)
+            self.coverage.add(case, seen, refused=False)
         trial = Trial(packed, seen, self.bench.terms)
         in_order = self._is_in_order(trial)
         self.consistency.look(trial, len(together))
@@ -179,7 +179,7 @@ class Shard:
             return
         self.cases += 1
         if not has_broken_down(seen):
-            self.coverage.add(case, refused=has_given_up(seen))
+            self.coverage.add(case, seen, refused=has_given_up(seen))
         trial = Trial(case, seen, self.bench.terms)
         self._judge(trial, packed, self.cases)
         self.consistency.look(trial, 1)

@@ -70,7 +70,7 @@ drop-caches forget dentries and inodes; in guests
 
 CHANGES: Final = frozenset(OPERATIONS) - {"read", "access", "hold", "remount", "swap", "drop-caches"}
 """Operations that change something where they succeed."""
-_WORDS: Final[dict[str, tuple[str, ...]]] = {
+WORDS: Final[dict[str, tuple[str, ...]]] = {
     "flags": ("noreplace", "exchange"),
     "type": ("access", "default"),
     "feature": ("on", "off"),
@@ -129,8 +129,8 @@ def _wrong_value(name: str, value: Value) -> str:
         if name in _MOST and not 0 <= value <= _MOST[name]:
             return f"{name} {value} is not from 0 to {_MOST[name]}"
         return ""
-    if name in _WORDS and value not in _WORDS[name]:
-        return f"{name} is {' or '.join(_WORDS[name])}, not {paths.printable(value)!r}"
+    if name in WORDS and value not in WORDS[name]:
+        return f"{name} is {' or '.join(WORDS[name])}, not {paths.printable(value)!r}"
     if name in _NAMES and "\0" in value:
         return f"{name} {paths.printable(value)} holds a NUL"
     if name == "target" and not value:

@@ -18,8 +18,8 @@ from dirmeta.model.rehearsal import State
 from dirmeta.model.stack import Case, Operation
 from dirmeta.model.writer import Expected
 from dirmeta.observe.steps import Cramp, Job, Layout, Mount, Operate, Step, Unmount, Walk
-from dirmeta.reports.commands import CALL, CALLS, Commands
-from dirmeta.reports.commands_layout import laying_out
+from dirmeta.reports.shell import CALL, CALLS, Commands
+from dirmeta.reports.shell_layout import laying_out
 
 WALK = r"""
 # Looks at everything in a directory, as the suite does; prints what is not as it was the last time.

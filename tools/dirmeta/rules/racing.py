@@ -45,6 +45,12 @@ class RacesSeen:
     races: tuple[RaceSeen, ...]
     failed: str = ""
 
+    @property
+    def sights(self) -> frozenset[str]:
+        """That somebody looked before the end: where nobody gets to, nothing can be seen to be torn."""
+        changing = any(len(looks) > 1 for race in self.races for looks in race.looks.values())
+        return frozenset(("seen while it changes",) if changing else ())
+
 
 class Serial(NamedTuple):
     """Everything that serial orders with these answers come to.
@@ -160,7 +166,11 @@ def _answers(seen: RacesSeen, race: RaceSeen) -> str:
     )
 
 
-@judges("MERGE-TOGETHER", RacesSeen, {"delegated touched": 0.1, "delegated changed": 0.3})
+@judges(
+    "MERGE-TOGETHER",
+    RacesSeen,
+    {"delegated touched": 0.1, "delegated changed": 0.3, "seen while it changes": 0.3},
+)
 def is_never_torn(trial: Trial) -> Iterator[Finding]:
     """Nobody who looks at a directory meanwhile sees the mode of one layer with the owner of another."""
     seen: RacesSeen = trial.seen

@@ -17,7 +17,9 @@ from dirmeta.model.stack import Case
 from dirmeta.rules.findings import Finding
 
 Needs = Mapping[str, float]
-"""Feature of a case → share of the cases that must have it, else the rule is unverified."""
+"""Feature of a case, or sight → share of the cases that must have it, else the rule is unverified."""
+SIGHTS: Final = frozenset(("seen while it changes",))
+"""What no case can have by itself, but what is seen of it: a record that can tell has a property `sights`."""
 
 
 @dataclass(frozen=True)

@@ -189,9 +189,14 @@ def _difference(step: Stepped, expected: Expected, each: Difference, place: str)
         rules = ("ACCESS-SETGID",)
     elif rule == "COPYUP-MTIME" and each.what != "mtime":
         rules = (_UNTOUCHED,)
-    elif rule == "COPYUP-RENAME" and "ACCESS-MOVE" in expected.relied:
+    elif rule == "COPYUP-RENAME" and _is_a_move(step.operation, expected):
         rules = ("COPYUP-RENAME", "ACCESS-MOVE")
     return rules, Finding("", (each.path or ".") + place, want, saw, node=each.saw)
+
+
+def _is_a_move(operation: Operation, expected: Expected) -> bool:
+    """Whether a directory got another parent, or the place of another."""
+    return "ACCESS-MOVE" in expected.relied or ("flags", "exchange") in operation.args
 
 
 def _is_about_upper_mark(step: Stepped, path: str) -> bool:

@@ -51,6 +51,8 @@ class Row(NamedTuple):
     options: tuple[str, ...] = ()
 
 
+ELSEWHERE: Final = "; `dirmeta compare` has those that take whole images"
+
 SUBJECTS: Final[dict[str, Row]] = {
     "reference": Row(_reference, "reference"),
     "cmd": Row(_command, "cmd:PROGRAM", ("program",)),
@@ -73,7 +75,7 @@ def subject(spec: str, *, timeout: float = TIMEOUT) -> Subject:
     name, *settings = spec.split(",")
     if name not in SUBJECTS or name == "cmd":
         there_are = ", ".join(row.spelled for row in SUBJECTS.values())
-        raise UnknownSubject(f"{spec}: there is no such subject; there are {there_are}")
+        raise UnknownSubject(f"{spec}: there is no such subject; there are {there_are}{ELSEWHERE}")
     row = SUBJECTS[name]
     return row.make(timeout, **_options(name, settings, row.options))
 

@@ -51,6 +51,8 @@ void *write_mark(void); /* to come back to */
 void write_rewind(void *mark);
 
 /* calls.c: system calls, many at a time where the kernel can. */
+#define U(x) ((unsigned long)(x)) /* an argument of one */
+
 struct call {
 	long number;
 	unsigned long arguments[6];

@@ -10,7 +10,6 @@
 
 #include "agent.h"
 
-#define U(x) ((unsigned long)(x))
 #define WORDS _LINUX_CAPABILITY_U32S_3
 #define BITS 32
 

@@ -14,7 +14,6 @@
 
 #define NODE_FIELDS 10
 #define CALLS_OF_A_NODE 64 /* as many as a node may need, its xattrs among them */
-#define U(x) ((unsigned long)(x))
 
 struct attribute {
 	const char *name;

@@ -12,9 +12,6 @@
 
 #include "agent.h"
 
-#define U(x) ((unsigned long)(x))
-#define DROP_CACHES "/proc/sys/vm/drop_caches"
-
 struct operation {
 	struct credentials by;
 	const char *path;
@@ -203,7 +200,7 @@ static void ask_drop_caches(struct operation *it)
 {
 	int fd = lowest_free_fd();
 
-	queue(SYS_open, U(DROP_CACHES), O_WRONLY | O_CREAT | O_TRUNC, 0666, 0, 0);
+	queue(SYS_open, U("/proc/sys/vm/drop_caches"), O_WRONLY | O_CREAT | O_TRUNC, 0666, 0, 0);
 	queue(SYS_write, U(fd), U("2"), 1, 0, 0);
 	queue(SYS_close, U(fd), 0, 0, 0, 0);
 }

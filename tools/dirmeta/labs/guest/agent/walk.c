@@ -15,7 +15,6 @@
 
 #include "agent.h"
 
-#define U(x) ((unsigned long)(x))
 #define AT_ONCE 128U /* names or directories in one go */
 #define LISTING 4096U
 #define NAMES 1024U

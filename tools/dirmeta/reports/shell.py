@@ -15,7 +15,7 @@ from dirmeta.model import overlayfs, paths, spelling
 from dirmeta.model.rehearsal import State
 from dirmeta.model.stack import Credentials
 from dirmeta.observe.steps import Operate
-from dirmeta.reports.commands_layout import printed, setting
+from dirmeta.reports.shell_layout import printed, setting
 from dirmeta.sandbox.credentials import CAPABILITIES, capability
 
 CALLS: Final = 'python3 -c "$call"'
@@ -113,12 +113,14 @@ class Commands:
 
 def acting(who: Credentials) -> str:
     """What stands before a command of somebody's."""
-    if who == Credentials():
-        return ""
-    groups = f"--groups={','.join(map(str, who.groups))}" if who.groups else "--clear-groups"
-    words = f"setpriv --reuid={who.uid} --regid={who.gid} {groups} "
-    lost = ",".join(f"-{CAPABILITIES[capability(name)]}" for name in who.drop)
-    return words + (f"--inh-caps={lost} --bounding-set={lost} " if lost else "")
+    words, groups = [], [str(gid) for gid in who.groups if gid != who.gid]
+    if (who.uid, who.gid) != (0, 0) or groups:
+        in_them = f"--groups={','.join(groups)}" if groups else "--clear-groups"
+        words += [f"--reuid={who.uid}", f"--regid={who.gid}", in_them]
+    if who.drop:
+        lost = ",".join(f"-{CAPABILITIES[capability(name)]}" for name in who.drop)
+        words += [f"--inh-caps={lost}", f"--bounding-set={lost}"]
+    return f"setpriv {' '.join(words)} " if words else ""
 
 
 def _path(step: Operate) -> str:
@@ -155,7 +157,7 @@ def _read(step: Operate, state: State) -> str:
 def _rename(step: Operate, state: State) -> str:
     to, *flags = map(str, step.args)
     node = state.mounted.shows(_shown(step.path))
-    if node is not None and node.kind != "directory" and not node.link and not flags:
+    if node is not None and node.kind != "directory" and not node.link and not flags and to != step.path:
         return f"mv -fT {_path(step)} {shlex.quote(to)}"
     return _called(step, shlex.quote(to), _RENAME_FLAGS[flags[0] if flags else ""])
 
