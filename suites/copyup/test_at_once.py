@@ -1,7 +1,7 @@
 """Several processes stat, create, chmod, chown and rename in the same delegated directories.
 
-What they leave, and what they are answered, is what some serial order of their operations comes to; and whoever
-looks meanwhile sees the metadata of one layer, or what was made of it, never a mixture.
+What they leave, and what they are answered, is what some serial order of their operations comes to; and
+whoever looks meanwhile sees the metadata of one layer, or what was made of it, never a mixture.
 """
 
 from dirmeta.generate import races

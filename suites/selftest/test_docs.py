@@ -10,6 +10,7 @@ import pytest
 from dirmeta import locations
 from dirmeta.model import codec, listing, program
 from dirmeta.model.stack import Case
+from dirmeta.rules.catalogue import catalogue
 
 PAGE = locations.suites().parent / "docs/programs.md"
 HEAD = "| operation | arguments | what is done |"
@@ -55,5 +56,23 @@ def test_its_json_is_the_listing_s_first_operation(page: str) -> None:
     assert case == Case(case.stack, program=listing.parse(page.split("```\n")[1]).program[:1])
 
 
-def test_the_readme_leads_there() -> None:
-    assert "](docs/programs.md)" in (PAGE.parents[1] / "README.md").read_text("utf-8")
+@pytest.fixture(scope="module")
+def readme() -> str:
+    path = PAGE.parents[1] / "README.md"
+    if not path.is_file():
+        pytest.skip("README.md is not part of an installed package")
+    return path.read_text("utf-8")
+
+
+def test_the_readme_leads_there(readme: str) -> None:
+    assert "](docs/programs.md)" in readme
+
+
+def test_the_readme_counts_the_rules(readme: str) -> None:
+    assert re.findall(r"in (\d+) numbered rules", readme) == [str(len(catalogue()))]
+
+
+def test_the_readme_names_what_is_not_checked_of_the_families_it_claims(readme: str) -> None:
+    claimed = ("UNPACK", "MERGE", "ACCESS", "COPYUP")
+    missing = [rule.id for rule in catalogue().values() if rule.family in claimed and not rule.checked]
+    assert missing == re.findall(r"copy-up but ([A-Z-]+)", readme)

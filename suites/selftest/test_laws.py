@@ -18,7 +18,7 @@ from dirmeta.labs.host import HostLab
 from dirmeta.labs.model import ModelLab
 from dirmeta.model.stack import Case
 from dirmeta.rules.catalogue import catalogue
-from dirmeta.rules.registry import CHECKS, Terms, Trial
+from dirmeta.rules.registry import CHECKS, SIGHTS, Terms, Trial
 from dirmeta.subjects.reference import Reference
 
 from .miniatures.mounts import mount
@@ -77,7 +77,8 @@ def needs() -> Iterator[tuple[str, str]]:
 
 
 def test_every_precondition_is_a_feature_that_is_counted() -> None:
-    assert {feature for _, feature in needs()} <= FEATURES
+    assert {feature for _, feature in needs()} <= FEATURES | SIGHTS
+    assert FEATURES.isdisjoint(SIGHTS)
 
 
 def test_every_rule_that_is_checked_has_a_check_and_a_family() -> None:

@@ -8,6 +8,8 @@ from itertools import groupby
 
 import pytest
 
+from dirmeta.judge.coverage import Coverage
+from dirmeta.judge.results import unmet
 from dirmeta.model import overlayfs, rehearsal
 from dirmeta.model.mounted import How, Mounted
 from dirmeta.model.rehearsal import State
@@ -16,7 +18,7 @@ from dirmeta.model.tree import Node, Tree
 from dirmeta.rules import racing
 from dirmeta.rules.findings import Finding
 from dirmeta.rules.racing import Metadata, RaceSeen, RacesSeen
-from dirmeta.rules.registry import Terms, Trial
+from dirmeta.rules.registry import CHECKS, SIGHTS, Terms, Trial
 
 ROOT = Node("directory")
 MARK = ((overlayfs.mark_name("trusted"), b"y"),)
@@ -126,6 +128,16 @@ def test_of_two_that_make_one_name_one_has_to_fail(answers: tuple[int, int], ord
     race = RaceSeen(((answers[0],), (answers[1],)), {}, view)
     findings = found(RacesSeen(START, ((MKDIR,), (CREATE,)), (race,)))
     assert [each.where for each in findings] == ([] if orders else ["the answers"])
+
+
+@pytest.mark.parametrize(("looks", "met"), [((AFTER,), 0), ((BEFORE, AFTER), 1)])
+def test_it_counts_whether_anybody_looked_meanwhile(looks: tuple[Metadata, ...], met: int) -> None:
+    check = CHECKS["MERGE-TOGETHER", RacesSeen]
+    coverage = Coverage([check], planned=1)
+    coverage.add(Case(), record(view_after(CHMOD, CHOWN), *looks), refused=False)
+    seen = {feature: need for feature, need in coverage.of(check).items() if feature in SIGHTS}
+    assert seen == {"seen while it changes": (met, 0.3)}
+    assert unmet(seen, 1) == ("" if met else "'seen while it changes' in 0 of 1 cases; 30% are needed")
 
 
 def test_a_race_that_could_not_be_run_breaks_the_rule() -> None:

@@ -27,7 +27,7 @@ from dirmeta.labs.base import LabError
 from dirmeta.model import codec, listing, overlayfs, spelling
 from dirmeta.model.stack import Case
 from dirmeta.model.tree import Node, Tree
-from dirmeta.observe.steps import Job, Operate, Outcome, Walk
+from dirmeta.observe.steps import Operate, Outcome, Walk
 from dirmeta.observe.walk import walk
 from dirmeta.reports.script import WALK, script
 from dirmeta.reports.shell import ScriptError
@@ -171,7 +171,7 @@ def _plain(node: Node, now: int) -> Node:
 def assert_alike(case: Case, bench: Bench, inside: Worker) -> str:
     """The script and the lab see the same after every step; what the script printed."""
     case = fitted(case, bench.lab.limits)
-    job: Job = next((operated if case.program else laid_out)(case, bench.conditions))
+    job = next((operated if case.program else laid_out)(case, bench.conditions))
     [results] = bench.lab.run([job])
     text = script(case, bench.conditions)
     assert WALK in text

@@ -78,6 +78,12 @@ OPTIONS: Final = (
     Option(
         "--scratch", "scratch", "keep layers in this directory; its file system has to hold xattrs", "DIR"
     ),
+    Option(
+        "--update-expectations",
+        "learning",
+        "write what the subject deviates in to its file of expected deviations, and drop what is stale",
+        is_flag=True,
+    ),
 )
 
 

@@ -9,11 +9,15 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from dirmeta.judge.bench import Bench
+from dirmeta.judge.expectations import load
+from dirmeta.judge.expected import Expected
+from dirmeta.judge.expecting import expected
 from dirmeta.judge.family import Family
 from dirmeta.judge.opening import UsageError, Wanted, about, open_bench, open_subject
 from dirmeta.judge.results import RuleResult
@@ -23,7 +27,7 @@ from dirmeta.options import OPTIONS, wanted
 from dirmeta.reports.terminal import failure_text
 from dirmeta.rules.catalogue import catalogue
 from dirmeta.sandbox.namespace import die_with_parent
-from dirmeta.subjects.base import SubjectError
+from dirmeta.subjects.base import Subject, SubjectError
 
 PROPERTY = "dirmeta"
 """Under this name an item's result travels in its report, between xdist's processes too."""
@@ -59,7 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         asked.check()
         if asked.subject:
-            open_subject(asked)
+            load(open_subject(asked))
     except (UsageError, SubjectError) as error:
         raise pytest.UsageError(f"dirmeta: {error}") from None
     config.stash[SESSION] = Session(asked)
@@ -89,12 +93,18 @@ class Session:
         """The bench, opened when the first item needs it; an error of it is kept."""
         if self._bench is None:
             try:
-                self._bench = open_bench(self.asked, open_subject(self.asked))
+                subject = open_subject(self.asked)
+                self._bench = open_bench(self.asked, subject)
+                self._bench.expected = self._expected(self._bench, subject)
             except (LabError, SubjectError) as error:
                 self._bench = error
         if not isinstance(self._bench, Bench):
             raise self._bench
         return self._bench
+
+    def _expected(self, bench: Bench, subject: Subject) -> Expected:
+        known = expected(bench, subject, load(subject), self.selected)
+        return replace(known, stale={}, learning=True) if self.asked.learning else known
 
     def result(self, item: RuleItem) -> RuleResult:
         """The result of an item; runs its shard when it is the first of it."""
@@ -112,12 +122,15 @@ class Session:
         results = {
             rule: RuleResult(rule, "n/a", why) for rule in rules if (why := bench.lacks(catalogue()[rule]))
         }
+        stale = {rule: why for rule, why in bench.expected.stale.items() if rule in rules}
+        results |= {rule: RuleResult(rule, "fail", why) for rule, why in stale.items()}
         left = [rule for rule in rules if rule not in results]
         if bench.broken:
             broken = {rule for rule in left if catalogue()[rule].family == "UNPACK" or item.family.unpacks}
             results |= {rule: RuleResult(rule, "error", bench.broken) for rule in broken}
             left = [rule for rule in left if rule not in broken]
-        return results | (run_shard(item.family, item.group, item.shard, left, bench) if left else {})
+        judged = run_shard(item.family, item.group, item.shard, left, bench) if left else {}
+        return results | {rule: bench.expected.applied(result) for rule, result in judged.items()}
 
     def about(self) -> dict[str, str]:
         """What the run is about, as far as it could be opened."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from dirmeta import labs
+from dirmeta import kernels, labs
 from dirmeta.labs.guest.bzimage import ImageError, Kernel, kernel
 
 RELEASE = "6.1.0-53-amd64"
@@ -78,7 +79,7 @@ def test_an_image_without_modules_is_taken_to_speak_9p(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("option", "text"),
     [
-        (",modules=", "'modules=' is no option of an image; there is modules=DIR"),
+        (",modules=", "'modules=' is no option of an image; there is modules=DIR, then cpus=N"),
         (",module=x", "'module=x' is no option"),
         (",modules=/nonexistent", f"/nonexistent holds no modules for {RELEASE}; give a directory"),
     ],
@@ -101,3 +102,23 @@ def test_a_file_that_is_no_image_is_refused_before_anything_runs(tmp_path: Path)
 def test_a_guest_takes_no_directory_of_the_user(tmp_path: Path) -> None:
     with pytest.raises(labs.UnknownLab, match="leave --scratch out"):
         labs.lab(f"image:{image(tmp_path)}", labs.Wanted(directory=str(tmp_path)))
+
+
+def test_an_image_is_known_by_the_name_it_was_built_under(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = SimpleNamespace(image=image(tmp_path))
+    monkeypatch.setattr(
+        kernels, "find", lambda name, arch: built if (name, arch) == ("mine", "x86") else None
+    )
+    labs.check("image:mine,cpus=1")
+    monkeypatch.undo()
+    with pytest.raises(kernels.KernelError, match=r"x86:no-such: not built yet; run: .* --arch x86"):
+        labs.check("image:no-such")
+
+
+@pytest.mark.parametrize("kind", ["uml", "image"])
+@pytest.mark.parametrize("cpus", ["", "0", "2x", "1,modules=x", "99999"])
+def test_processors_that_can_not_be_had_are_refused(tmp_path: Path, kind: str, cpus: str) -> None:
+    with pytest.raises(labs.UnknownLab, match=rf"^cpus={cpus}: a number from 1 to \d+ is wanted"):
+        labs.check(f"{kind}:{image(tmp_path)},cpus={cpus}")

@@ -113,7 +113,7 @@ class KeepsPermissions(Reaching):
     def governing(self, path: str) -> Node:
         if not self.first or self.first[0].lowers is not self.mounted.lowers:
             self.first[:] = [self.mounted]
-        return _permitting(self.first[0].shows(path), super().governing(path))
+        return _as_permitted(self.first[0], self.mounted, path)
 
 
 @changing(breaks="COPYUP-CHANGE")
@@ -121,15 +121,16 @@ class KeepsLowerPermissions(Reaching):
     """Goes by the permissions of the lower layers after a directory was copied up."""
 
     def governing(self, path: str) -> Node:
-        lowers = replace(self.mounted, upper=EMPTY)
-        return _permitting(lowers.shows(path), super().governing(path))
+        return _as_permitted(replace(self.mounted, upper=EMPTY), self.mounted, path)
 
 
-def _permitting(before: Node | None, node: Node) -> Node:
-    """A directory with the permissions that were there before; what is no directory as it is."""
-    if before is None or before.kind != "directory" or node.kind != "directory":
+def _as_permitted(before: Mounted, now: Mounted, path: str) -> Node:
+    """What shows at a path, with the permissions that the same directory had before."""
+    node, then = now.view.tree[path], before.view.contributors.get(path)
+    if then is None or then[-1] != now.view.contributors.get(path, (None,))[-1]:
         return node
-    return node._replace(mode=before.mode, uid=before.uid, gid=before.gid)
+    earlier = before.view.tree[path]
+    return node._replace(mode=earlier.mode, uid=earlier.uid, gid=earlier.gid)
 
 
 @changing(breaks="COPYUP-FAIL")

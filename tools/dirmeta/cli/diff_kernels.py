@@ -24,7 +24,7 @@ from dirmeta.options import wanted
 from dirmeta.reports.kernels import comparison_json, comparison_text, exit_status
 from dirmeta.reports.progress import Progress
 
-NOT_OURS = ("subject", "kernel", "rules", "expect", "strict", "timeout", "umask", "scratch")
+NOT_OURS = ("subject", "kernel", "rules", "expect", "strict", "timeout", "umask", "scratch", "learning")
 
 
 @click.command("diff-kernels")

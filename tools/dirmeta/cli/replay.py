@@ -27,7 +27,7 @@ from dirmeta.subjects.base import SubjectError
 
 @click.command()
 @click.argument("what", metavar="ID|FILE|LISTING")
-@run_options(leave_out=("profile", "examples", "seconds", "seed"))
+@run_options(leave_out=("profile", "examples", "seconds", "seed", "learning"))
 @click.option(
     "--keep",
     "kept",

@@ -13,8 +13,11 @@ import click
 from dirmeta.cli.collector import judge, unheard
 from dirmeta.cli.errors import ERROR, fail
 from dirmeta.cli.shared import run_options
+from dirmeta.cli.updating import update
+from dirmeta.judge import expectations
 from dirmeta.judge.opening import open_subject
 from dirmeta.judge.results import common_error, exit_status
+from dirmeta.judge.updating import writable
 from dirmeta.options import wanted
 from dirmeta.reports.json import report_json
 from dirmeta.reports.junit import report_junit
@@ -51,7 +54,10 @@ def run(json_file: str | None, junit_file: str | None, ktap: bool, workers: str,
     """
     asked = wanted(values)
     asked.check()
-    open_subject(asked)
+    subject = open_subject(asked)
+    expectations.load(subject)
+    if asked.learning:
+        writable(subject)
     for file in (json_file, junit_file):
         if file and not os.access(Path(file).resolve().parent, os.W_OK):
             raise click.UsageError(f"{file}: its directory can not be written.")
@@ -63,6 +69,8 @@ def run(json_file: str | None, junit_file: str | None, ktap: bool, workers: str,
     if reason := common_error(report.results):
         fail(f"{reason}; nothing was judged", ERROR)
     print(report_text(report), file=terminal, flush=True)
+    if asked.learning:
+        print(update(asked, subject, report.results), file=terminal, flush=True)
     if json_file:
         write(json_file, report_json(report))
     if junit_file:

@@ -22,6 +22,7 @@ from dirmeta.generate.whereabouts import (
     free,
     something,
     sticky,
+    with_acl,
 )
 from dirmeta.model import overlayfs, paths
 from dirmeta.model.limits import Limits
@@ -83,7 +84,10 @@ def _reads(choices: Choices, state: State, cast: Cast) -> Operation:
 
 
 def _asks(choices: Choices, state: State, cast: Cast) -> Operation | None:
-    bits, path = 1 + choices.index(7), anything(choices, state)
+    bits = 1 + choices.index(7)
+    path = (
+        child(choices, state, with_acl(choices, state)) if choices.chance(1, 2) else anything(choices, state)
+    )
     return None if path is None else _op("access", cast.who(choices, state, path), path=path, bits=bits)
 
 
@@ -179,9 +183,8 @@ def _chowns(choices: Choices, state: State, cast: Cast) -> Operation | None:
     who = cast.who(choices, state, path)
     uid, gid = choices.pick(cast.pool.owners)
     gid = choices.pick((gid, who.gid, *who.groups))
-    which = choices.index(3)
-    given = {"uid": uid} if which != 1 else {}
-    return _op("chown", who, path=path, **given, **({"gid": gid} if which else {}))
+    given = choices.pick(({"uid": uid}, {"gid": gid}, {"uid": uid, "gid": gid}, {"gid": gid}))
+    return _op("chown", who, path=path, **given)
 
 
 def _times(choices: Choices, state: State, cast: Cast) -> Operation | None:
@@ -210,7 +213,8 @@ def _xattrs(choices: Choices, state: State, cast: Cast) -> Operation | None:
         return None
     who = cast.who(choices, state, path)
     if choices.chance(1, 3):
-        return _op("removexattr", who, path=path, name=name)
+        there = [each for each, _ in state.mounted.view.tree[path].xattrs if each not in overlayfs.ACLS]
+        return _op("removexattr", who, path=path, name=choices.pick(there) if there else name)
     return _op("setxattr", who, path=path, name=name, value="y")
 
 
@@ -262,7 +266,7 @@ def _remounts(choices: Choices, state: State, cast: Cast) -> Operation | None:
 
 _CHOICES: Final[tuple[Choose, ...]] = (
     _creates, _chmods, _removes, _asks, _renames, _reads, _makes, _acls, _times, _xattrs, _chowns, _asks,
-    _removes_in_sticky, _creates, _moves, _replaces, _chmods, _holds, _remounts, _writes, _links, _renames, _moves,
-    _exchanges, _makes, _xattrs, _exchanges, _removes_in_sticky,
+    _removes_in_sticky, _creates, _moves, _replaces, _chmods, _holds, _remounts, _writes, _links, _renames,
+    _moves, _exchanges, _makes, _xattrs, _exchanges, _removes_in_sticky, _chowns,
 )  # fmt: skip
 """From simple to complex; what is worth more comes more than once."""

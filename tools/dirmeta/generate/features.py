@@ -24,7 +24,7 @@ from dirmeta.model.overlayfs import (
 )
 from dirmeta.model.stack import Case
 
-_OF_LAYERS: Final = frozenset((
+OF_LAYERS: Final = frozenset((
     "implied directory", "nested implied directory", "explicit directory", "file before its parent",
     "late explicit entry", "odd spelling", "absolute name", "hardlink", "symlink", "device", "fifo",
     "whiteout", "implied by a whiteout", "opaque marker", "opaque marker without entry",
@@ -53,7 +53,7 @@ _OF_SETUP: Final = frozenset((
     "userxattr", "upper", "umask", "delegate off", "mount option", "data-only",
     "over a hundred layers", "mark out of reach",
 ))  # fmt: skip
-FEATURES: Final = _OF_LAYERS | _ACROSS | _OF_MARKS | _OF_SETUP | HAPPENINGS
+FEATURES: Final = OF_LAYERS | _ACROSS | _OF_MARKS | _OF_SETUP | HAPPENINGS
 """All names that `features` may give."""
 
 _SECOND: Final = 1_000_000_000
@@ -67,7 +67,7 @@ def features(case: Case, asked: Set[str] = FEATURES) -> Set[str]:
     """
     found: set[str] = set()
     looks = glances(case)
-    if not _OF_LAYERS.isdisjoint(asked):
+    if not OF_LAYERS.isdisjoint(asked):
         _of_layers(looks, case, found)
     if len(looks) > 1 and not _ACROSS.isdisjoint(asked):
         found.add("several layers")

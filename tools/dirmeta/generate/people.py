@@ -7,9 +7,10 @@ from typing import Final
 
 from dirmeta.generate.choices import Choices
 from dirmeta.generate.whereabouts import directory
-from dirmeta.model import acl, permission
+from dirmeta.model import acl, overlayfs, permission
 from dirmeta.model.leave import STICKY
 from dirmeta.model.limits import Limits
+from dirmeta.model.mounted import with_xattrs
 from dirmeta.model.rehearsal import State
 from dirmeta.model.stack import Credentials
 from dirmeta.model.tree import Node
@@ -48,18 +49,22 @@ def _related(choices: Choices, state: State, limits: Limits) -> Credentials:
         Credentials(node.uid, node.gid),
         Credentials(node.uid, stranger, (node.gid,)),
         Credentials(top.uid, top.gid),
+        _named(node, stranger),
     )
     who = choices.pick(relations)
     return replace(who, drop=_UNABLE) if who.uid == 0 else who
 
 
 def is_telling(who: Credentials, node: Node, top: Node) -> bool:
-    """Whether somebody may do other things to a directory than to one with the metadata of `top`."""
+    """Whether somebody may do other things to a directory than to one with the metadata of `top`, or than to
+    one without its ACL."""
     if permission.owns(who, node) != permission.owns(who, top):
         return True
-    if any(permission.permits(node, who, bit) != permission.permits(top, who, bit) for bit in _BITS):
+    if (node.mode ^ top.mode) & STICKY and not permission.owns(who, node):
         return True
-    return bool((node.mode ^ top.mode) & STICKY) and not permission.owns(who, node)
+    may = [permission.permits(node, who, bit) for bit in _BITS]
+    bare = with_xattrs(node, {overlayfs.ACL_ACCESS: None})
+    return any(may != [permission.permits(other, who, bit) for bit in _BITS] for other in (top, bare))
 
 
 def _named(node: Node, stranger: int) -> Credentials:

@@ -41,7 +41,7 @@ def cases(
 
     mounter  how many of eight operations are done by the mounter with all his capabilities
     reused   the topmost layer is the upper
-    cramped  the upper's file system is soon full
+    cramped  the upper's file system is soon full; every second time the topmost layer is the upper
     """
     size = _SETUP + _STACK + people.PEOPLE + 1 + OPERATIONS * doings.BYTES
     build = partial(_case, limits=limits, mounter=mounter, reused=reused, cramped=cramped)
@@ -98,6 +98,7 @@ def _setup(choices: Choices, limits: Limits, *, reused: bool, cramped: bool) -> 
     if ("index", "on") not in options or namespace == "user":  # of user.* xattrs, its index is lost
         options = tuple(option for option in options if option[0] != "nfs_export")
     room = 1 + choices.index(_ROOM) if cramped else 0
+    reused = reused or (cramped and choices.chance(1, 2))
     return Setup(
         namespace,
         layout="model",

@@ -24,8 +24,8 @@ _DIRECTORIES: Final = 2
 
 
 def cases(limits: Limits) -> SearchStrategy[Case]:
-    """Cases with up to `OPERATIONS` operations by the mounter in at most `_DIRECTORIES` directories, which show
-    another's metadata if any does."""
+    """Cases with up to `OPERATIONS` operations by the mounter in at most `_DIRECTORIES` directories, those that
+    show another's metadata if any does."""
     size = 4 + wellformed.STACK_SIZE + FOUNDED + OPERATIONS * _BYTES
     return strategies.drawn(size, lambda choices: _case(choices, limits))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from dirmeta.generate.choices import Choices
-from dirmeta.model import paths
+from dirmeta.model import overlayfs, paths
 from dirmeta.model.leave import STICKY
 from dirmeta.model.rehearsal import State
 
@@ -54,6 +54,14 @@ def sticky(choices: Choices, state: State) -> str:
     """A sticky directory, one that shows another's metadata if any does; any directory where none is sticky.
     Reads at most two bytes."""
     found = [path for path in directories(state) if state.mounted.view.tree[path].mode & STICKY]
+    delegated = [path for path in found if state.mounted.is_delegated(path)]
+    return choices.pick(delegated or found) if found else directory(choices, state)
+
+
+def with_acl(choices: Choices, state: State) -> str:
+    """A directory with an access ACL, as `sticky`. Reads at most two bytes."""
+    tree = state.mounted.view.tree
+    found = [path for path in directories(state) if tree[path].xattr(overlayfs.ACL_ACCESS) is not None]
     delegated = [path for path in found if state.mounted.is_delegated(path)]
     return choices.pick(delegated or found) if found else directory(choices, state)
 

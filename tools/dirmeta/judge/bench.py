@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal
 
+from dirmeta.judge.expected import Expected
 from dirmeta.judge.experiments import Conditions
 from dirmeta.judge.results import Verdict, Witness
 from dirmeta.labs.base import Lab
 from dirmeta.model.stack import Case
 from dirmeta.rules.catalogue import Rule, catalogue
-from dirmeta.rules.registry import Terms
+from dirmeta.rules.findings import Finding
+from dirmeta.rules.registry import Check, Terms, Trial
 
 if TYPE_CHECKING:
     from dirmeta.judge.family import Family
@@ -20,6 +23,7 @@ Profile = Literal["quick", "full"]
 
 FACTOR: Final[dict[Profile, int]] = {"quick": 1, "full": 20}
 """How many times the cases of the quick profile are drawn."""
+_FEATURE: Final = frozenset({"feature"})
 
 
 @dataclass
@@ -36,6 +40,7 @@ class Bench:
     umask            under which subjects run, or None for each case's own
     again            how to repeat a case, with {id} in it
     broken           why the subject can not be judged, from the smoke check
+    expected         deviations that the subject is known to have
     """
 
     lab: Lab
@@ -57,6 +62,7 @@ class Bench:
     umask: int | None = None
     again: str = "dirmeta replay {id}"
     broken: str = ""
+    expected: Expected = field(default_factory=Expected)
 
     def cases(self, family: Family) -> int:
         """How many cases a shard of the family draws."""
@@ -83,10 +89,19 @@ class Bench:
         """The verdict on a rule that was seen to be broken."""
         return "noted" if catalogue()[rule].status == "s" and not self.strict else "fail"
 
+    def unexpected(self, check: Check, trial: Trial) -> Iterator[Finding]:
+        """What breaks a rule that has a judge, and is not known."""
+        assert check.judge is not None
+        return (each for each in check.judge(trial) if not self.expected.explains(each, trial.case))
+
     def lacks(self, rule: Rule) -> str:
-        """Why a rule does not apply here, or nothing."""
-        if rule.family == "UNPACK":
-            missing = rule.lacks(self.unpacks)
-            return f"{self.subject} {missing}" if missing else ""
-        missing = rule.lacks(self.mounts)
-        return f"kernel {self.lab.kernel} {missing}" if missing else ""
+        """Why a rule does not apply here, or nothing. One of parity is about both, and asks both for the
+        feature."""
+        subject, kernel = self.unpacks, self.mounts
+        if rule.family == "PARITY":
+            subject, kernel = subject | (kernel - _FEATURE), kernel | (subject - _FEATURE)
+        if rule.family in ("UNPACK", "PARITY") and (missing := rule.lacks(subject)):
+            return f"{self.subject} {missing}"
+        if rule.family != "UNPACK" and (missing := rule.lacks(kernel)):
+            return f"kernel {self.lab.kernel} {missing}"
+        return ""

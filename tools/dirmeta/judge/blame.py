@@ -9,7 +9,7 @@ from dirmeta.rules.catalogue import catalogue
 from dirmeta.rules.findings import MISBEHAVIOUR, Finding
 from dirmeta.rules.merging import Merging, merging_of
 from dirmeta.rules.registry import Trial
-from dirmeta.rules.seen import StackSeen
+from dirmeta.rules.seen import Sights, StackSeen
 from dirmeta.rules.unpack import unpackings
 
 
@@ -36,7 +36,7 @@ def blame(trial: Trial, finding: Finding, subject: str) -> str:
 
 
 def _unpacked(trial: Trial) -> bool:
-    return isinstance(trial.seen, StackSeen)
+    return isinstance(trial.seen, StackSeen | Sights)
 
 
 def source_words(trial: Trial, finding: Finding) -> str:
@@ -69,7 +69,7 @@ def who_has_it_so(trial: Trial, finding: Finding) -> str:
 
 
 def _merging(trial: Trial, finding: Finding) -> Merging | None:
-    if finding.layer or not isinstance(trial.seen, StackSeen):
+    if finding.layer or not isinstance(trial.seen, StackSeen | Sights):
         return None
     return merging_of(trial)
 

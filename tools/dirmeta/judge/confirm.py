@@ -75,13 +75,12 @@ def witness(check: Check, family: Family, suspects: Sequence[Suspect], bench: Be
 
 
 def look(check: Check, family: Family, case: Case, bench: Bench) -> tuple[Trial, Finding | None]:
-    """One case by itself: what was seen, and the first thing that breaks the rule."""
-    assert check.judge is not None
+    """One case by itself: what was seen, and the first thing that breaks the rule unexpectedly."""
     try:
         trial = Trial(case, observe(family.does, case, bench.conditions, bench.lab), bench.terms)
     except Misbehaviour as trouble:
         return Trial(case, None, bench.terms), misbehaved(check.rule, trouble)
-    return trial, next(check.judge(trial), None)
+    return trial, next(bench.unexpected(check, trial), None)
 
 
 def misbehaved(rule: str, trouble: Misbehaviour) -> Finding:

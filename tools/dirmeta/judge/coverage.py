@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Final
 
 from dirmeta.generate.features import features
@@ -34,7 +34,7 @@ class Coverage:
         """One more case, and what was seen of it; `refused` where the subject did not unpack all of it."""
         if not self._lacking:
             return
-        sights = getattr(seen, "sights", frozenset()) & self._lacking.keys()
+        sights: Set[str] = getattr(seen, "sights", frozenset()) & self._lacking.keys()
         for feature in features(case, self._lacking.keys()) | sights:
             self._met[feature, refused] += 1
             if self._met[feature, False] >= self._lacking[feature]:

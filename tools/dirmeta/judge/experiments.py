@@ -11,11 +11,12 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar, cast
 
+from dirmeta.judge import engines
 from dirmeta.labs.base import Lab, LabError
 from dirmeta.model import oracle, paths
 from dirmeta.model.overlayfs import Namespace, Option
 from dirmeta.model.semantics import DEFAULT, Policies
-from dirmeta.model.stack import Case, Layer, Setup, TarFormat
+from dirmeta.model.stack import Case, Layer, Setup, Stack, TarFormat
 from dirmeta.model.tree import Tree
 from dirmeta.observe.steps import (
     WITHOUT_XATTRS,
@@ -35,13 +36,26 @@ from dirmeta.observe.steps import (
     UnpackTogether,
     Walk,
 )
-from dirmeta.rules.seen import LayerSeen, StackSeen, Twice
+from dirmeta.rules.seen import LayerSeen, Sights, StackSeen, Twice
 from dirmeta.streams import tar
 from dirmeta.streams.errors import EncodeError
 
 Record = TypeVar("Record")
 Experiment = Callable[[Case, "Conditions"], Generator[Job, list[Result], Any]]
 Plan = Generator[Job, list[Result], Record]
+
+
+@dataclass(frozen=True)
+class Composing(Job):
+    """A job for an engine of this machine instead of the lab: to make the root file system of a stack.
+
+    engine  as `engines.engine` spells it
+    Its one result is a `Composed`.
+    """
+
+    steps: tuple[Step, ...] = ()
+    engine: str = ""
+    stack: Stack = ()
 
 
 @dataclass(frozen=True)
@@ -53,6 +67,7 @@ class Conditions:
     log      whether the kernel log can be read
     backings that the lab has, the default first
     frozen   kinds of read-only images that it can make
+    initial  whether mounts are made in the first user namespace
     escapes  whether a mount's own xattrs can be set through it (6.7)
     refused  mount options that the kernel does not take, by namespace
     policies that merged views are predicted by
@@ -63,6 +78,7 @@ class Conditions:
     log: bool = False
     backings: tuple[str, ...] = ("tmpfs",)
     frozen: tuple[str, ...] = ()
+    initial: bool = True
     escapes: bool = True
     refused: tuple[tuple[Namespace, Option], ...] = ()
     policies: Policies = DEFAULT
@@ -74,11 +90,17 @@ def observe(experiment: Experiment, case: Case, conditions: Conditions, lab: Lab
     try:
         job = next(plan)
         while True:
-            [results] = lab.run([job])
-            _require_done(job, results)
-            job = plan.send(results)
+            job = plan.send(_results(job, lab))
     except StopIteration as end:
         return end.value
+
+
+def _results(job: Job, lab: Lab) -> Any:
+    if isinstance(job, Composing):
+        return [engines.composed(job.engine, job.stack)]
+    [results] = lab.run([job])
+    _require_done(job, results)
+    return results
 
 
 OURS: Final = (Layout, Unpack, UnpackTogether, AskAsStranger, Freeze, Operate)
@@ -106,7 +128,8 @@ def _require_done(job: Job, results: Sequence[Result]) -> None:
 
 def has_given_up(seen: object) -> bool:
     """Whether a record tells of a subject that refused, crashed or hung."""
-    return any(not layer.ok for layer in _unpacked_layers(seen))
+    refused = isinstance(seen, Sights) and bool(seen.refused)
+    return refused or any(not layer.ok for layer in _unpacked_layers(seen))
 
 
 def has_broken_down(seen: object) -> bool:
@@ -120,7 +143,7 @@ def has_hung(seen: object) -> bool:
 
 
 def _unpacked_layers(seen: object) -> tuple[LayerSeen, ...]:
-    if isinstance(seen, StackSeen):
+    if isinstance(seen, StackSeen | Sights):
         return seen.layers
     return (*seen.first, *seen.second) if isinstance(seen, Twice) else ()
 

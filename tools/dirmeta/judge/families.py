@@ -9,7 +9,7 @@ from pathlib import Path
 from dirmeta import locations
 from dirmeta.judge.family import Family
 
-RULE_SUITES = ("unpack", "merge", "access", "copyup", "compat")
+RULE_SUITES = ("unpack", "merge", "access", "copyup", "compat", "parity")
 """The folders of `suites/` that judge subjects and kernels by families of drawn cases."""
 JUDGING = (*RULE_SUITES, "regressions")
 """All that judge, those with named cases too; the others test the suite itself."""

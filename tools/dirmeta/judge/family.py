@@ -57,7 +57,7 @@ class Family:
     @property
     def unpacks(self) -> bool:
         """Whether a subject has a part in it."""
-        return any(rule.startswith("UNPACK-") for rule in self.rules)
+        return any(rule.startswith(("UNPACK-", "PARITY-")) for rule in self.rules)
 
     def check(self, rule: str) -> Check:
         return CHECKS[rule, self.sees]

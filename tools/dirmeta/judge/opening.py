@@ -34,6 +34,7 @@ class Wanted:
     subject, kernel, rules: "" where not given
     seconds: for drawing, in each worker, and as many for reducing what failed
     timeout: for one call of a subject
+    learning: whether what the subject deviates in becomes expected
     """
 
     subject: str = ""
@@ -50,6 +51,7 @@ class Wanted:
     umask: str = ""
     backing: str = ""
     scratch: str = ""
+    learning: bool = False
 
     def check(self) -> None:
         """UsageError, in one line, for whatever can be told without a lab."""
@@ -97,8 +99,8 @@ class Wanted:
         if self.subject and not self.kernel:
             return ("UNPACK",)
         if self.kernel and not self.subject:
-            return ("MERGE", "COMPAT", "ACCESS", "COPYUP")
-        return ("UNPACK", "MERGE", "COMPAT", "ACCESS", "COPYUP")
+            return ("MERGE", "COMPAT", "ACCESS", "COPYUP", "PARITY")
+        return ("UNPACK", "MERGE", "COMPAT", "ACCESS", "COPYUP", "PARITY")
 
 
 def open_subject(wanted: Wanted) -> Subject:
@@ -130,6 +132,8 @@ def bench_on(lab: Lab, wanted: Wanted, subject: Subject) -> Bench:
     mounts = {"feature" if delegate else "no-feature"}
     mounts |= {"two-kernels"} if lab.claims_feature else set()
     mounts |= {"two-namespaces"} if len(lab.limits.namespaces) > 1 else set()
+    redirects = any((each, ("redirect_dir", "on")) not in lab.limits.refused for each in lab.limits.namespaces)
+    mounts |= {"redirects"} if redirects else set()
     mounts |= {"two-backings"} if len(lab.limits.backings) > 1 or lab.limits.frozen else set()
     unpacks = subject.claims | ({"escaped-xattrs"} if lab.limits.escapes else set())
     now = time.monotonic()
@@ -142,6 +146,7 @@ def bench_on(lab: Lab, wanted: Wanted, subject: Subject) -> Bench:
             log=lab.log_readable,
             backings=lab.limits.backings,
             frozen=lab.limits.frozen,
+            initial=lab.limits.trusted,
             escapes=lab.limits.escapes,
             refused=lab.limits.refused,
             policies=policies,
@@ -182,9 +187,17 @@ def about(bench: Bench) -> dict[str, str]:
         "subject": " ".join([bench.subject, bench.version]).strip(),
         "kernel": f"{bench.kernel} {bench.lab.kernel}{remark}, judged as {semantics}: {reason}{log}",
         "layers": f"on {_places(limits)}; marks in {marks}",
+        "races": _taking_turns(limits),
         **({"options": f"refused by this kernel: {refused}"} if refused else {}),
         "scope": f"{part} of {two:,} stacks of up to two layers, {three:,} of three (for {all_three:,})",
     }
+
+
+def _taking_turns(limits: Limits) -> str:
+    """What races between processes are worth here, in words."""
+    if limits.processors > 1:
+        return f"on {limits.processors} processors"
+    return "on one processor, where only what puts a process off lets another in"
 
 
 def _places(limits: Limits) -> str:

@@ -16,6 +16,7 @@ from dirmeta.rules.seen import (
     LayerSeen,
     Looks,
     Pairs,
+    Sights,
     StackSeen,
     Switched,
     Twice,
@@ -32,6 +33,13 @@ def split(seen: Any, cases: int, layers: Sequence[int]) -> list[Any]:
     """
     if isinstance(seen, StackSeen):
         return _stacks(seen, cases, layers)
+    if isinstance(seen, Sights):
+        stacks = _layers(seen.layers, cases, layers)
+        shown = {label: _split(tree, cases) for label, tree in seen.views.items()}
+        return [
+            seen._replace(layers=stacks[n], views={label: trees[n] for label, trees in shown.items()})
+            for n in range(cases)
+        ]
     if isinstance(seen, Twice):
         both = [_layers(each, cases, layers) for each in seen]
         return [Twice(*pair) for pair in zip(*both, strict=True)]

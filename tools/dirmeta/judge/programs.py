@@ -11,11 +11,16 @@ from dirmeta.model import acl, overlayfs, program, rehearsal
 from dirmeta.model.mounted import How, Mounted
 from dirmeta.model.rehearsal import State
 from dirmeta.model.stack import Case, Credentials, Operation
+from dirmeta.model.tree import Tree
 from dirmeta.observe.steps import Cramp, Job, Layout, Mount, Operate, Outcome, Result, Step, Unmount, Walk
 from dirmeta.rules.operated import Look, ProgramSeen, StepSeen
 
 OVERLAYS_OWN: Final = 8
 """Inodes that a mount takes for itself: the root of the file system, the work directory and what is in it."""
+
+_INODE: Final = 1024
+_XATTR: Final = 64
+"""Bytes that tmpfs counts, at least for an inode, and at most for an xattr beside its name and value."""
 
 
 def operated(case: Case, conditions: Conditions) -> Plan[ProgramSeen]:
@@ -34,6 +39,7 @@ def how(case: Case, conditions: Conditions) -> How:
         conditions.delegate,
         case.setup.namespace,
         conditions.policies,
+        conditions.initial,
         conditions.escapes,
         frozenset(options(case.setup, conditions)),
     )
@@ -51,7 +57,7 @@ class _Planned:
         self.upper = "upper"
         self.steps: list[Step] = [*layout_steps(start.lowers)]
         if room := case.setup.room:
-            self.steps.append(Cramp("cramped", len(start.upper) + OVERLAYS_OWN + room))
+            self.steps.append(Cramp("cramped", inodes(start.upper) + OVERLAYS_OWN + room))
             self.upper = "cramped/upper"
         self.steps.append(Layout(self.upper, start.upper))
         self._mount()
@@ -121,6 +127,12 @@ def _possible(operation: Operation, conditions: Conditions) -> Operation:
     if conditions.feature and conditions.delegate:
         return operation
     return replace(operation, args=tuple(pair for pair in operation.args if pair[0] != "feature"))
+
+
+def inodes(tree: Tree) -> int:
+    """What a tree takes of a tmpfs's inodes, which xattrs take a part of too (mm/shmem.c since 6.6)."""
+    size = sum(_XATTR + len(name) + len(value) for node in tree.values() for name, value in node.xattrs)
+    return len(tree) + -(-size // _INODE)
 
 
 class _Where:

@@ -80,18 +80,18 @@ def _opens_device(case: Case) -> str:
 def judge_case(case: Case, rules: Collection[str], bench: Bench) -> list[RuleResult]:
     """One result a rule, in catalogue order; rules that no fitting experiment serves are left out."""
     results: dict[str, list[RuleResult]] = {}
-    for alike in _fitting(case):
+    for alike in fitting(case):
         for result in _judge(alike, case, rules, bench):
             results.setdefault(result.rule, []).append(result)
     return [together(rule, results[rule]) for rule in catalogue() if rule in results]
 
 
-def _fitting(case: Case) -> list[list[Family]]:
+def fitting(case: Case) -> list[list[Family]]:
     """The families that can be judged by the case, those of one experiment together."""
     chosen: dict[object, dict[object, Family]] = {}
     for name, family in families().items():
-        from_streams = name.startswith("unpack/")
-        fits = from_streams == (case.setup.layout == "unpacked") and family.shaped == bool(case.malformed)
+        from_streams = name.startswith(("unpack/", "parity/"))
+        fits = from_streams == (case.setup.layout == "unpacked") and (family.shaped or not case.malformed)
         if fits and (family.sees is ProgramSeen) == bool(case.program):
             chosen.setdefault(family.does, {}).setdefault(family.rules, family)
     return [list(alike.values()) for alike in chosen.values()]

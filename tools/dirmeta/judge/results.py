@@ -44,6 +44,14 @@ class Witness:
     log: tuple[str, ...] = ()
     note: str = ""
 
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Witness:
+        return cls(**{**data, "log": tuple(data["log"])})
+
+
+_WITNESSES: Final = ("witnesses", "deviations")
+"""Fields of a result that hold them."""
+
 
 @dataclass(frozen=True)
 class RuleResult:
@@ -55,6 +63,7 @@ class RuleResult:
     group  the family that was judged, "" for several
     needs  how often the preconditions of the rule were met; a result that has them is not final alone
     observed  what happened where the rule only asks for a report
+    deviations  of the subject that were expected and shown again; what passes but for them is `expected`
     models    model of overlayfs → whether no mount contradicts it, of `compared` cases; told once a shard
     """
 
@@ -68,17 +77,19 @@ class RuleResult:
     group: str = ""
     needs: Needs = field(default_factory=dict)
     observed: str = ""
+    deviations: tuple[Witness, ...] = ()
     models: Mapping[str, bool] = field(default_factory=dict)
     compared: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "witnesses": [asdict(witness) for witness in self.witnesses]}
+        lists = {name: list(map(asdict, getattr(self, name))) for name in _WITNESSES}
+        return {**asdict(self), **lists}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> RuleResult:
-        witnesses = tuple(Witness(**{**each, "log": tuple(each["log"])}) for each in data["witnesses"])
+        lists = {name: tuple(map(Witness.from_json, data[name])) for name in _WITNESSES}
         needs = {feature: (met, share) for feature, (met, share) in data["needs"].items()}
-        return cls(**{**data, "witnesses": witnesses, "needs": needs})
+        return cls(**{**data, **lists, "needs": needs})
 
 
 @dataclass(frozen=True)
@@ -109,15 +120,25 @@ def together(rule: str, results: Sequence[RuleResult]) -> RuleResult:
     reasons = list(dict.fromkeys(result.reason for result in told if result.reason))
     if verdict == "error":
         reasons = reasons[:1]  # the same trouble, in the words of several shards
-    witnesses = {witness.id: witness for result in told for witness in result.witnesses}
+    witnesses = _distinct(witness for result in told for witness in result.witnesses)
+    deviations = _distinct(witness for result in results for witness in result.deviations)
+    if verdict == "pass" and deviations:
+        verdict, witnesses = "expected", deviations
+        reasons = list(dict.fromkeys(witness.note for witness in deviations))
     cases = sum(result.cases for result in results)
     first = min(((each.first_case, each.first_seconds) for each in told if each.first_case), default=(0, 0.0))
     return RuleResult(
-        rule, verdict, "; ".join(reasons), cases, tuple(witnesses.values()), *first,
+        rule, verdict, "; ".join(reasons), cases, witnesses, *first,
         observed="; ".join(dict.fromkeys(result.observed for result in results if result.observed)),
+        deviations=deviations,
         models=pooled(result.models for result in results),
         compared=sum(result.compared for result in results),
     )  # fmt: skip
+
+
+def _distinct(witnesses: Iterable[Witness]) -> tuple[Witness, ...]:
+    """One a case."""
+    return tuple({witness.id: witness for witness in witnesses}.values())
 
 
 def _with_needs_pooled(results: Sequence[RuleResult]) -> list[RuleResult]:

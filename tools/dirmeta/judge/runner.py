@@ -15,6 +15,7 @@ from dirmeta.judge.confirm import Suspect, misbehaved, signature, witness
 from dirmeta.judge.consistency import Consistency
 from dirmeta.judge.coverage import Coverage
 from dirmeta.judge.draw import Batch, Enough, Scope, feed
+from dirmeta.judge.expecting import learn
 from dirmeta.judge.experiments import has_broken_down, has_given_up, has_hung, observe
 from dirmeta.judge.family import Family, seed_of
 from dirmeta.judge.packs import split
@@ -201,8 +202,14 @@ class Shard:
         for check in self.checks:
             if check.watch is not None:
                 self.watched.setdefault(check.rule, Counter()).update(check.watch(trial))
-            if check.judge is not None and (finding := next(check.judge(trial), None)) is not None:
+            if check.judge is not None and (finding := self._unexpected(check, trial, packed)) is not None:
                 self._suspect(trial, packed, finding, number)
+
+    def _unexpected(self, check: Check, trial: Trial, packed: Case) -> Finding | None:
+        """The first thing that breaks the rule and is not known, nor learned where that is asked for."""
+        if self.bench.expected.learning:
+            learn(check, self.family, trial, packed, self.bench)
+        return next(self.bench.unexpected(check, trial), None)
 
     def _suspect(self, trial: Trial, packed: Case, finding: Finding, number: int) -> None:
         suspects = self.suspects.setdefault(finding.rule, [])
@@ -240,7 +247,7 @@ class Shard:
 
     def _witness(self, check: Check) -> Witness | None:
         """What shows that a rule is broken; what a kernel did once it need not do again for each family."""
-        suspects = self.suspects.get(check.rule)
+        suspects = [each for each in self.suspects.get(check.rule, ()) if not self._is_known_by_now(each)]
         if not suspects:
             return None
         first = suspects[0].finding
@@ -254,6 +261,10 @@ class Shard:
                 raise LabError(f"{first.saw}, once, and not when the case was done again")
             known[which] = shown
         return replace(known[which], rule=check.rule)
+
+    def _is_known_by_now(self, suspect: Suspect) -> bool:
+        """Whether what it shows was learned from a later case."""
+        return self.bench.expected.explains(suspect.finding, suspect.trial.case)
 
     def _observed(self, rule: str) -> str:
         """What happened, each with how often, or nothing."""

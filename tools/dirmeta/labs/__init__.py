@@ -85,10 +85,15 @@ def _image(which: str, wanted: Wanted) -> Lab:
 
 
 def _bootable(which: str) -> Kernel:
+    """The image that is named, by its path or as it was built. Raises UnknownLab, KernelError."""
+    from dirmeta import kernels  # noqa: PLC0415
     from dirmeta.labs.guest.bzimage import ImageError, kernel  # noqa: PLC0415
 
+    path, comma, modules = which.partition(",")
+    if "/" not in path and not os.path.exists(path):
+        path = str(kernels.find(path, "x86").image)
     try:
-        return kernel(which)
+        return kernel(path + comma + modules)
     except ImageError as error:
         raise UnknownLab(str(error)) from error
 
@@ -128,7 +133,7 @@ LABS: Final[dict[str, tuple[str, Callable[[str, Wanted], Lab]]]] = {
     "host": ("", _host),
     "uml": ("NAME or /path/to/linux[,cpus=N]", _uml),
     "tree": ("DIR", _tree),
-    "image": ("/path/to/bzImage[,modules=DIR][,cpus=N]", _image),
+    "image": ("NAME or /path/to/bzImage[,modules=DIR][,cpus=N]", _image),
 }
 """What comes before the colon → what comes after it ("" for no colon), and the constructor."""
 
@@ -139,7 +144,8 @@ def spellings() -> str:
 
 
 def check(spec: str) -> None:
-    """UnknownLab where no lab is called so, or the image that is named is none."""
+    """UnknownLab where no lab is called so, or the image that is named is none; KernelError where it is not
+    built."""
     kind, colon, which = spec.partition(":")
     if kind not in LABS or bool(LABS[kind][0]) != bool(colon and which):
         raise UnknownLab(f"no kernel is called {spec!r}; there is {spellings()}")

@@ -25,6 +25,7 @@ class How:
     """How an overlay is mounted.
 
     delegate  whether marks are heeded
+    initial   whether by the first user namespace, which is asked for some capabilities
     escapes   whether its own xattrs can be set through it, and are escaped (6.7)
     options   mount options that change what writing does
     """
@@ -32,6 +33,7 @@ class How:
     delegate: bool
     namespace: Namespace = "trusted"
     policies: Policies = DEFAULT
+    initial: bool = True
     escapes: bool = True
     options: frozenset[Option] = frozenset()
 

@@ -216,7 +216,7 @@ class Upper(Leave):
         return target
 
     def _lift(self, path: str) -> tuple[Tree, Tree]:
-        """Take all that the upper has, or may have, at and below a path out of it, by paths relative to it."""
+        """Take out of the upper all that it has, or may have, at and below a path, by relative paths."""
         lifted = _part(self.upper, path), _part(self.either, path)
         self.forget(path)
         for each in lifted[1]:

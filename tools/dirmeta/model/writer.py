@@ -132,7 +132,7 @@ class Writer(Upper):
             raise Unknown
         self.require(path, who, WRITE)
         mode = node.mode
-        if not permission.has(who, "fsetid"):
+        if not (self.how.initial and permission.has(who, "fsetid")):
             mode = _unprivileged(node, who)
         self.change(path, content=spelling.to_bytes(content), mtime=None, mode=mode)
         self.put(path, with_xattrs(self.upper[path], {_CAPABILITY: None}))

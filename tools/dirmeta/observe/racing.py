@@ -59,8 +59,10 @@ class Racers:
         return Raced(outcomes, {path: frozenset(seen) for path, seen in looks.items()})
 
     def close(self) -> None:
-        for fork in (*self._actors, *self._watchers):
-            fork.close()
+        for actor in self._actors:
+            actor.close()
+        for watcher in self._watchers:
+            watcher.close()
         self._actors, self._watchers = [], []
 
     def _act(self, todo: Sequence[Operate]) -> list[Outcome]:

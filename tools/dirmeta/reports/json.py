@@ -9,7 +9,7 @@ from dirmeta.judge.results import Report, consistent, exit_status, summary
 from dirmeta.rules.catalogue import STATUS, catalogue
 
 VERSION = 1
-INNER = ("rule", "needs", "group", "models", "compared")
+INNER = ("rule", "needs", "group", "models", "compared", "deviations")
 """Fields of a result that only matter between shards, or stand under another name."""
 
 

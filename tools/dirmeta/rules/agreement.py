@@ -152,7 +152,7 @@ def every_order_gives_the_same(trial: Trial) -> Iterator[Finding]:
             if not _is_of_placeholder(each, layer):
                 want, saw = describe(each)
                 want = f"{want}    as layer {before}"
-                yield Finding("UNPACK-ORDER", each.path, want, saw, number, each.saw)
+                yield Finding("UNPACK-ORDER", each.path, want, saw, number, each.saw, difference=each)
 
 
 def _spelled(entry: Entry) -> tuple[str, str]:
@@ -194,7 +194,8 @@ def off_makes_no_mark(trial: Trial) -> Iterator[Finding]:
                 yield Finding("UNPACK-OFF", path, "no mark", "a mark", number)
         for each in _differing(trial, layer, _without_marks(on.tree), _without_marks(off.tree)):
             want, saw = describe(each)
-            yield Finding("UNPACK-OFF", each.path, f"{want}    on", f"{saw}    off", number, each.saw)
+            want, saw = f"{want}    on", f"{saw}    off"
+            yield Finding("UNPACK-OFF", each.path, want, saw, number, each.saw, difference=each)
 
 
 def _without_marks(tree: Tree) -> Tree:
@@ -214,7 +215,8 @@ def together_is_as_one_by_one(trial: Trial) -> Iterator[Finding]:
         for each in _differing(trial, layer, alone.tree, together.tree):
             want, saw = describe(each)
             if not _is_of_placeholder(each, layer):
-                yield Finding("UNPACK-PARALLEL", each.path, f"{want}    alone", saw, number, each.saw)
+                want = f"{want}    alone"
+                yield Finding("UNPACK-PARALLEL", each.path, want, saw, number, each.saw, difference=each)
 
 
 @watches("MERGE-UNREADABLE", Stranger, {"mark out of reach": 0.5})

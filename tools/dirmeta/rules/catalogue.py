@@ -30,6 +30,7 @@ CLAIMS: Final[dict[str, str]] = {
     "two-backings": "mounts one backing file system only here; as root there are ext4, xfs, btrfs, erofs and "
     "squashfs on loop devices too, each where the kernel has it and what makes it is installed",
     "two-namespaces": "reads and writes marks of one namespace only here; as root there are both",
+    "redirects": "mounts without redirect_dir=on only here, and renames no directory that merges; root can",
     "escaped-xattrs": "mounts on a kernel before 6.7, which lets nobody store overlay xattrs through a mount",
 }
 """What a rule may require → why it does not apply to who lacks it."""

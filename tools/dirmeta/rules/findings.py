@@ -49,6 +49,8 @@ class Finding(NamedTuple):
     """What was seen there, so that the report can tell which semantics would have it so."""
     log: tuple[str, ...] = ()
     """What the kernel had to say, where it misbehaved."""
+    difference: Difference | None = None
+    """The attribute that is wrong, where it is one of a path in a diff directory."""
 
 
 def differences(

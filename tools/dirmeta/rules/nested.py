@@ -25,7 +25,7 @@ def an_overlay_holds_diff_directories(trial: Trial) -> Iterator[Finding]:
         for each in unpacking.differences:
             if _bears_on_delegation(each):
                 want, saw = describe(each)
-                yield Finding("UNPACK-ONOVERLAY", each.path, want, saw, number, each.saw)
+                yield Finding("UNPACK-ONOVERLAY", each.path, want, saw, number, each.saw, difference=each)
     merging = merging_of(trial)
     for each in merging.differences if merging else ():
         want, saw = describe(each)

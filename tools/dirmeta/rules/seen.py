@@ -6,7 +6,7 @@ Each is a plain record; a packed experiment's record splits into one for each of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from dirmeta.model.tree import Tree
 
@@ -40,6 +40,32 @@ class StackSeen(NamedTuple):
     merged: Tree | None = None
     failed: str = ""
     noise: tuple[str, ...] | None = None
+
+
+MERGED: Final = "merged"
+"""What the overlay mount shows."""
+APPLIED: Final = "applied"
+"""What stands in one directory that the layers were applied to, one over another."""
+
+
+class Sights(NamedTuple):
+    """Layers, each unpacked once, and several things that are made of them.
+
+    views    label → tree
+    failed   why a mount could not be made or read; else ""
+    by       the engine that has applied the layers, where one has
+    refused  why it gave up on them; else ""
+    """
+
+    layers: tuple[LayerSeen, ...]
+    views: Mapping[str, Tree]
+    failed: str = ""
+    by: str = ""
+    refused: str = ""
+
+    @property
+    def merged(self) -> Tree | None:
+        return self.views.get(MERGED)
 
 
 class Twice(NamedTuple):

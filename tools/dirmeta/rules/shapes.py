@@ -9,11 +9,11 @@ from dirmeta.model import overlayfs, paths
 from dirmeta.model.entries import AUFS_PREFIX, OPAQUE_MARKER, Entry
 from dirmeta.model.stack import Layer
 from dirmeta.model.tree import Node
-from dirmeta.rules.findings import Finding
+from dirmeta.rules.findings import Finding, differences
 from dirmeta.rules.registry import Trial, judges, watches
 from dirmeta.rules.seen import LayerSeen, StackSeen
 from dirmeta.rules.unpack import unpackings
-from dirmeta.rules.words import describe, metadata, presence
+from dirmeta.rules.words import describe, presence
 
 ESCAPED: Final = "escaped"
 """How the trouble of a subject begins that has changed something outside its destination."""
@@ -97,8 +97,10 @@ def _led_to(layer: Layer) -> frozenset[str]:
 def _changed(entry: Entry, node: Node, number: int) -> Iterator[Finding]:
     mode = node.mode if entry.kind == "symlink" else entry.mode
     own = Node(node.kind, mode, entry.uid, entry.gid, entry.mtime)
-    if (own.mode, own.uid, own.gid, own.mtime) != (node.mode, node.uid, node.gid, node.mtime):
-        yield Finding("UNPACK-BYSTANDER", entry.path, metadata(own), metadata(node), number)
+    seen = Node(node.kind, node.mode, node.uid, node.gid, node.mtime)
+    for each in differences({entry.path: own}, {entry.path: seen}):
+        want, saw = describe(each)
+        yield Finding("UNPACK-BYSTANDER", entry.path, want, saw, number, difference=each)
     if _is_marked(node):
         yield Finding("UNPACK-BYSTANDER", entry.path, "no mark", "a mark", number)
 
@@ -128,11 +130,10 @@ def edges_hold(trial: Trial) -> Iterator[Finding]:
                 yield Finding("UNPACK-EDGE", path, want, "a mark", number, node)
     for number, unpacking in unpackings(trial):
         for each in unpacking.differences:
-            if each.name in overlayfs.MARKS and (judged or (each.saw and _is_marked(each.saw))):
+            marks = each.name in overlayfs.MARKS and (judged or (each.saw and _is_marked(each.saw)))
+            if marks or each.what in ("missing", "extra", "kind", "content", "target"):
                 want, saw = describe(each)
-                yield Finding("UNPACK-EDGE", each.path, want, saw, number, each.saw)
-            elif each.what in ("missing", "extra", "kind", "content", "target"):
-                yield Finding("UNPACK-EDGE", each.path, *describe(each), layer=number, node=each.saw)
+                yield Finding("UNPACK-EDGE", each.path, want, saw, number, each.saw, difference=each)
 
 
 @judges("UNPACK-ROOT", StackSeen, {"root entry": 0.5})
@@ -142,7 +143,7 @@ def the_root_entry_counts(trial: Trial) -> Iterator[Finding]:
         for each in unpacking.differences:
             if each.path == paths.ROOT:
                 want, saw = describe(each)
-                yield Finding("UNPACK-ROOT", ".", want, saw, number, each.saw)
+                yield Finding("UNPACK-ROOT", ".", want, saw, number, each.saw, difference=each)
 
 
 @watches("UNPACK-ROOT-NONE", StackSeen)

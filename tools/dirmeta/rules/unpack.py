@@ -93,7 +93,9 @@ def claims(rule: str, needs: Needs | None = None) -> Callable[[Claim], Claim]:
                 for difference in unpacking.differences:
                     if claim(difference, unpacking):
                         want, saw = describe(difference)
-                        yield Finding(rule, difference.path, want, saw, number, difference.saw)
+                        yield Finding(
+                            rule, difference.path, want, saw, number, difference.saw, difference=difference
+                        )
 
         registry.judges(rule, StackSeen, needs, local=True)(judge)
         return claim
@@ -125,7 +127,9 @@ def parents_are_made(trial: Trial) -> Iterator[Finding]:
     for number, unpacking in unpackings(trial):
         for each in unpacking.differences:
             if each.path in unpacking.layer.implied and each.what in ("missing", "kind"):
-                yield Finding("UNPACK-PARENTS", each.path, *describe(each), layer=number, node=each.saw)
+                yield Finding(
+                    "UNPACK-PARENTS", each.path, *describe(each), layer=number, node=each.saw, difference=each
+                )
 
 
 @claims("UNPACK-MARK", {"implied directory": 0.3, "nested implied directory": 0.05})

@@ -230,13 +230,20 @@ def _failed(step: Stepped, granularity: int) -> Iterator[Broken]:
         return
     rules = ("COPYUP-FAIL", "COPYUP-RENAME") if step.seen.number == errno.EXDEV else ("COPYUP-FAIL",)
     for each in _differences(before.view.tree, step.seen.view, granularity):
-        want, saw = describe(each)
-        yield rules, Finding("", each.path or ".", want, saw, node=each.saw)
+        if not _may_be_emptied(step, each):
+            want, saw = describe(each)
+            yield rules, Finding("", each.path or ".", want, saw, node=each.saw)
     want_upper, seen_upper = _meaningful(before.upper, step), _meaningful(step.seen.upper, step)
     for each in _differences(want_upper, seen_upper, granularity):
-        if not _is_copied_up(step, each.path, seen_upper.get(each.path), granularity):
+        copied_up = _is_copied_up(step, each.path, seen_upper.get(each.path), granularity)
+        if not copied_up and not _may_be_emptied(step, each):
             want, saw = describe(each)
             yield rules, Finding("", f"{each.path or '.'} in the upper", want, saw, node=each.saw)
+
+
+def _may_be_emptied(step: Stepped, each: Difference) -> bool:
+    """Whether this is a file that open(2) with O_TRUNC has emptied, or copied up so, before it failed."""
+    return step.operation.op == "write" and each.path == program.path(step.operation)
 
 
 def _is_copied_up(step: Stepped, path: str, node: Node | None, granularity: int) -> bool:

@@ -1,0 +1,139 @@
+"""The deviations that a subject is known to have, as files: ``fixtures/subjects/NAME.toml``."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from dirmeta import locations
+from dirmeta.judge import versions
+from dirmeta.judge.opening import UsageError
+from dirmeta.model import listing
+from dirmeta.model.stack import Case
+from dirmeta.rules.catalogue import catalogue
+from dirmeta.subjects.base import Subject
+
+FOLDER: Final = "subjects"
+TABLE: Final = "expected"
+FAMILY: Final = "UNPACK"
+_KEYS: Final = ("rule", "reason", "link", "versions", "options", "witness")
+_OPTIONAL: Final = frozenset(("options",))
+_HEAD: Final = "# Known deviations of {name}; README.md says what an entry means and how it is made.\n"
+
+
+class ExpectationError(UsageError):
+    """A file that can not be taken: its name, the entry, and what is wrong there."""
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """One deviation.
+
+    reason, link  why it is there, in a sentence, and who says so; "" until a person has written them
+    versions      of the subject that have it, a range as judge/versions.py reads it
+    options       of the subject, as its name has them; "" for whichever
+    case          the smallest that shows it
+    """
+
+    rule: str
+    reason: str
+    link: str
+    versions: str
+    options: str
+    case: Case
+
+    def speaks_of(self, subject: Subject) -> bool:
+        """Whether it is about the subject in this version and with these options."""
+        given = subject.name.split(",")[1:]
+        asked = filter(None, self.options.split(","))
+        return all(each in given for each in asked) and versions.holds(self.versions, subject.version)
+
+
+def file_of(subject: Subject) -> Path | None:
+    """Where the subject's expectations are, or would be; None for a program that is named by its path."""
+    name = subject.name.partition(",")[0]
+    return None if ":" in name or "/" in name else locations.fixtures() / FOLDER / f"{name}.toml"
+
+
+def load(subject: Subject) -> tuple[Expectation, ...]:
+    """All that is in the subject's file, whatever its version. Raises ExpectationError."""
+    file = file_of(subject)
+    return read(file) if file is not None and file.exists() else ()
+
+
+def read(file: Path) -> tuple[Expectation, ...]:
+    """The expectations in a file. Raises ExpectationError."""
+    try:
+        data = tomllib.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ExpectationError(f"{file}: {error}") from None
+    entries = data.get(TABLE)
+    if data.keys() != {TABLE} or not isinstance(entries, list):
+        raise ExpectationError(f"{file}: it holds entries under [[{TABLE}]] and nothing else")
+    return tuple(_entry(file, number, values) for number, values in enumerate(entries, 1))
+
+
+def _entry(file: Path, number: int, values: Mapping[str, Any]) -> Expectation:
+    try:
+        return _expectation(values)
+    except ValueError as error:
+        raise ExpectationError(f"{file}: entry {number}: {error}") from None
+
+
+def _expectation(values: Mapping[str, Any]) -> Expectation:
+    if unknown := sorted(values.keys() - set(_KEYS)):
+        raise ValueError(f"{', '.join(unknown)}: no such key; there are {', '.join(_KEYS)}")
+    for key in _KEYS:
+        if not isinstance(values.get(key, "" if key in _OPTIONAL else None), str):
+            raise ValueError(f"{key}: a text is wanted")
+    _check_rule(values["rule"])
+    try:
+        versions.holds(values["versions"], "")
+    except ValueError as error:
+        raise ValueError(f"versions: {error}") from None
+    words = {key: values.get(key, "") for key in _KEYS if key != "witness"}
+    return Expectation(**words, case=_case(values["witness"]))
+
+
+def _check_rule(name: str) -> None:
+    rule = catalogue().get(name)
+    if rule is None:
+        raise ValueError(f"rule: there is no {name!r}; `dirmeta rules list` names them all")
+    if rule.family != FAMILY or rule.status == "O" or not rule.checked:
+        raise ValueError(f"rule: {name} is not one that a subject can be seen to break")
+
+
+def _case(text: str) -> Case:
+    try:
+        case = listing.parse(text)
+    except listing.ListingError as error:
+        raise ValueError(f"witness: {error}") from None
+    if case.program or case.setup.layout != "unpacked" or not case.stack:
+        raise ValueError("witness: layers that are unpacked are wanted, and no operations")
+    return case
+
+
+def write(file: Path, entries: Iterable[Expectation]) -> None:
+    """Write a file anew, in the order of rules. Raises OSError."""
+    order = list(catalogue())
+    ordered = sorted(entries, key=lambda entry: order.index(entry.rule))
+    text = _HEAD.format(name=file.stem) + "".join(f"\n{_text(entry)}" for entry in ordered)
+    file.write_text(text if ordered else f"{text}\n{TABLE} = []\n", "utf-8")
+
+
+def _text(entry: Expectation) -> str:
+    lines = [f"[[{TABLE}]]"]
+    for key in ("rule", "reason", "link", "versions", "options"):
+        value = getattr(entry, key)
+        if value or key not in _OPTIONAL:
+            lines.append(f"{key} = {json.dumps(value, ensure_ascii=False)}")
+    return "\n".join([*lines, f"witness = {_block(listing.render(entry.case))}", ""])
+
+
+def _block(text: str) -> str:
+    """A text of several lines as TOML has it, as it is where it can be."""
+    return json.dumps(text) if "'''" in text else f"'''\n{text}\n'''"

@@ -1,0 +1,119 @@
+"""The kind of a deviation: what one case has in common with another that shows the same."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+from dirmeta.generate.features import OF_LAYERS, features
+from dirmeta.model import overlayfs, paths, spelling
+from dirmeta.model.entries import Xattrs
+from dirmeta.model.stack import Case, Layer, Setup
+from dirmeta.rules.findings import Difference, Finding
+from dirmeta.rules.words import presence
+
+_DAY: Final = 24 * 60 * 60 * spelling.NANO
+_BITS: Final = {"permissions": 0o777, "setuid": 0o4000, "setgid": 0o2000, "sticky bit": 0o1000}
+_OF_PARENTS: Final = frozenset(("implied directory", "nested implied directory"))
+_NAMED: Final = re.compile(r"""(?<!\w)'[^']*'|"[^"]*"|\S*[/\d]\S*""")
+"""What a tool's message says of one case alone: what is quoted, paths and numbers."""
+_WORD: Final = re.compile(r"[^\W\d_]{3,}")
+"""Shorter ones may be names."""
+
+
+class Kind(NamedTuple):
+    """One thing that is wrong, and where.
+
+    wrong  which attribute, and in which way: ``mtime: time of unpacking``, ``setgid gained``
+    place  features (generate/features.py) of what the layer has there; ``own …`` for those of the path's own
+           entry
+    """
+
+    wrong: str
+    place: frozenset[str]
+
+    def covers(self, other: Kind) -> bool:
+        """Whether the other is the same thing wrong, where everything is that is here."""
+        return self.wrong == other.wrong and self.place <= other.place
+
+
+def kinds(finding: Finding, case: Case) -> frozenset[Kind]:
+    """Everything that a finding on the case shows; one, or several where bits of a mode differ."""
+    place = _place(finding, case)
+    difference = finding.difference
+    wrongs = _of_difference(difference) if difference else (_of_words(finding, case),)
+    return frozenset(Kind(wrong, place) for wrong in wrongs)
+
+
+def _place(finding: Finding, case: Case) -> frozenset[str]:
+    setup = Setup(namespace=case.setup.namespace)
+    layer = case.stack[finding.layer - 1] if finding.layer else None
+    if layer is None:
+        return frozenset(features(replace(case, setup=setup), OF_LAYERS))
+    if finding.difference is None:
+        return frozenset(features(Case((layer,), setup), OF_LAYERS))
+    path = finding.difference.path
+    around = Layer(tuple(each for each in layer if _is_near(each.place, path)))
+    own = Layer(tuple(each for each in layer if each.place == path))
+    of_own = (f"own {each}" for each in features(Case((own,), setup), OF_LAYERS) - _OF_PARENTS)
+    return frozenset((*features(Case((around,), setup), OF_LAYERS), *of_own))
+
+
+def _is_near(place: str, path: str) -> bool:
+    """Whether an entry is at a path, above it, or below it."""
+    return place == path or paths.below(place, path) or paths.below(path, place)
+
+
+def _of_words(finding: Finding, case: Case) -> str:
+    """What is wrong as a whole: that a layer was refused, with which words but for the case's own names."""
+    texts = [text for layer in case.stack for each in layer for text in (each.name, each.target)]
+    names = {name for text in texts for name in (text, *text.split("/"))}
+    said = _NAMED.sub(" ", f"{finding.want} / {finding.saw}")
+    return " ".join(word for word in _WORD.findall(said) if word not in names)
+
+
+def _of_difference(each: Difference) -> Iterator[str]:
+    want, saw = each.want, each.saw
+    if want is None or saw is None or each.what == "kind":
+        yield f"{presence(want)} / {presence(saw)}"
+    elif each.what == "mode":
+        yield from _of_mode(want.mode, saw.mode)
+    elif each.what == "mtime":
+        yield f"mtime: {_of_time(want.mtime, saw.mtime)}"
+    elif each.what in ("uid", "gid"):
+        yield f"{each.what}: {'another' if getattr(saw, each.what) else '0'}"
+    elif each.what == "xattr":
+        yield f"{_of_name(each.name)}: {_of_value(each.name, want.xattrs, saw.xattrs)}"
+    else:
+        yield each.what
+
+
+def _of_mode(want: int, saw: int) -> Iterator[str]:
+    for name, bits in _BITS.items():
+        if (want ^ saw) & bits:
+            how = "" if name == "permissions" else " gained" if saw & bits else " lost"
+            yield f"{name}{how}"
+
+
+def _of_time(want: int | None, saw: int | None) -> str:
+    if saw is None or abs(time.time_ns() - saw) < _DAY:
+        return "time of unpacking"
+    if want is not None and saw == want // spelling.NANO * spelling.NANO:
+        return "fraction lost"
+    return "another" if saw else "the epoch"
+
+
+def _of_name(name: str) -> str:
+    """An ACL by its own name, what is overlayfs's as such, others by their namespace."""
+    if name in overlayfs.ACLS:
+        return name
+    return f"{name.partition('.')[0]}.{'overlay.' * overlayfs.is_overlay_private(name)}*"
+
+
+def _of_value(name: str, want: Xattrs, saw: Xattrs) -> str:
+    if name not in dict(saw):
+        return "lost"
+    return "another value" if name in dict(want) else "gained"
