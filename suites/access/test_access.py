@@ -27,3 +27,12 @@ users = family(
     pack=1,
     shards=2,
 )
+
+walks = family(
+    "ACCESS-ACL",
+    draws=one_by_one(lambda limits: programs.cases(limits, mounter=0, only_ask=True)),
+    does=operated,
+    sees=ProgramSeen,
+    cases=48,
+    pack=1,
+)

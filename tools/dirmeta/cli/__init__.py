@@ -8,6 +8,7 @@ from dirmeta import __version__
 from dirmeta.cli.bench import bench
 from dirmeta.cli.compare import compare_command
 from dirmeta.cli.completion import completion
+from dirmeta.cli.demo import demo
 from dirmeta.cli.diff_kernels import diff_kernels
 from dirmeta.cli.errors import one_line_errors
 from dirmeta.cli.kernel import kernel
@@ -47,6 +48,7 @@ for command in (
     subject,
     diff_kernels,
     compare_command,
+    demo,
     mutants,
     bench,
     completion,

@@ -7,10 +7,11 @@ do it to.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from dirmeta.generate.choices import Choices
-from dirmeta.generate.people import is_telling
+from dirmeta.generate.people import is_telling, named, stranger
 from dirmeta.generate.pools import DIRECTORY_MODES, pools
 from dirmeta.generate.whereabouts import (
     NEW,
@@ -40,10 +41,14 @@ Choose = Callable[[Choices, State, "Cast"], Operation | None]
 class Cast:
     """Who acts in a program, and what the place that it runs in can do.
 
-    actors  the mounter first, each as often as he is to act
+    actors    the mounter first, each as often as he is to act
+    only_ask  whether little is changed, so that what is delegated stays so
     """
 
-    def __init__(self, actors: Sequence[Credentials], limits: Limits, setup: Setup) -> None:
+    def __init__(
+        self, actors: Sequence[Credentials], limits: Limits, setup: Setup, *, only_ask: bool = False
+    ) -> None:
+        self.only_ask = only_ask
         self.actors = actors
         self.limits = limits
         self.setup = setup
@@ -67,6 +72,9 @@ class Cast:
 def operation(choices: Choices, state: State, cast: Cast) -> Operation | None:
     """What is done next. Reads at most `BYTES`."""
     choose = choices.pick(_CHOICES)
+    if cast.only_ask:
+        choose = _creates if choices.chance(1, 8) else _asks_below_an_acl
+        return choose(choices, state, cast)
     if state.read_only and choices.chance(1, 3):
         return _op("remount", access="rw")
     return choose(choices, state, cast)
@@ -84,11 +92,19 @@ def _reads(choices: Choices, state: State, cast: Cast) -> Operation:
 
 
 def _asks(choices: Choices, state: State, cast: Cast) -> Operation | None:
-    bits = 1 + choices.index(7)
-    path = (
-        child(choices, state, with_acl(choices, state)) if choices.chance(1, 2) else anything(choices, state)
-    )
+    bits, path = 1 + choices.index(7), anything(choices, state)
     return None if path is None else _op("access", cast.who(choices, state, path), path=path, bits=bits)
+
+
+def _asks_below_an_acl(choices: Choices, state: State, cast: Cast) -> Operation | None:
+    """Of two that ask, one is whom the ACL names."""
+    bits, above = 1 + choices.index(7), with_acl(choices, state)
+    path, is_named = child(choices, state, above), choices.chance(1, 2)
+    if path is None:
+        return None
+    anybody = cast.who(choices, state, above)
+    who = named(state.mounted.view.tree[above], cast.limits) if is_named else anybody
+    return _op("access", who, path=path, bits=bits)
 
 
 def _creates(choices: Choices, state: State, cast: Cast) -> Operation:
@@ -123,7 +139,11 @@ def _removes(choices: Choices, state: State, cast: Cast) -> Operation | None:
 
 
 def _removes_in_sticky(choices: Choices, state: State, cast: Cast) -> Operation | None:
-    return _removed(choices, state, cast, sticky(choices, state))
+    """Every second time by somebody who owns nothing there."""
+    operation = _removed(choices, state, cast, sticky(choices, state))
+    if operation is None or choices.chance(1, 2):
+        return operation
+    return replace(operation, by=stranger(cast.limits))
 
 
 def _removed(choices: Choices, state: State, cast: Cast, above: str) -> Operation | None:
@@ -218,6 +238,12 @@ def _xattrs(choices: Choices, state: State, cast: Cast) -> Operation | None:
     return _op("setxattr", who, path=path, name=name, value="y")
 
 
+def _marks(choices: Choices, state: State, cast: Cast) -> Operation | None:
+    path = below_root(choices, state)
+    mark = PREFIX[cast.setup.namespace] + MARK
+    return _op("setxattr", _MOUNTER, path=path, name=mark, value="y") if path else None
+
+
 def _acls(choices: Choices, state: State, cast: Cast) -> Operation | None:
     what = choices.index(8)
     path = something(choices, state) if what == 0 else below_root(choices, state)
@@ -265,8 +291,9 @@ def _remounts(choices: Choices, state: State, cast: Cast) -> Operation | None:
 
 
 _CHOICES: Final[tuple[Choose, ...]] = (
-    _creates, _chmods, _removes, _asks, _renames, _reads, _makes, _acls, _times, _xattrs, _chowns, _asks,
-    _removes_in_sticky, _creates, _moves, _replaces, _chmods, _holds, _remounts, _writes, _links, _renames,
-    _moves, _exchanges, _makes, _xattrs, _exchanges, _removes_in_sticky, _chowns,
+    _creates, _chmods, _removes, _asks_below_an_acl, _renames, _reads, _makes, _acls, _times, _xattrs,
+    _chowns, _asks, _asks_below_an_acl, _removes_in_sticky, _creates, _moves, _replaces, _chmods, _holds,
+    _remounts, _writes, _links, _renames, _moves, _exchanges, _makes, _xattrs, _marks, _exchanges,
+    _removes_in_sticky, _chowns,
 )  # fmt: skip
 """From simple to complex; what is worth more comes more than once."""

@@ -11,11 +11,15 @@ from dirmeta.model import paths
 from dirmeta.model.entries import Entry
 from dirmeta.model.stack import Layer, Stack
 
-FOUNDED: Final = 36
+FOUNDED: Final = 46
 """Bytes that `founded` reads."""
 _MODES: Final = (
-    0o755, 0o700, 0o1777, 0o2775, 0o750, 0o3777, 0o2777, 0o711, 0o1775, 0o770, 0o1777, 0o2770, 0o000,
+    0o755, 0o700, 0o1777, 0o2775, 0o750, 0o3777, 0o2777, 0o711, 0o1777, 0o770, 0o1777, 0o2770, 0o000, 0o3777,
 )  # fmt: skip
+_MODES_WITH_ACL: Final = (0o750, 0o770, 0o2770, 0o1770)
+"""Which leave it to an ACL who of the others may do what."""
+_LARGE: Final = ("user.large", b"large" * 180)
+"""What does not fit where little else is free."""
 _MOST: Final = 5
 _USUAL: Final = ("usr", "tmp", "usr/bin")
 
@@ -44,10 +48,12 @@ def _file(choices: Choices, directory: str, pool: Pools) -> Entry:
 
 
 def _directory(choices: Choices, path: str, pool: Pools) -> Entry:
-    mode = choices.pick(_MODES)
     uid, gid = choices.pick(pool.owners)
     notable = [each for each in pool.directories if each.access or each.default] or [Attributes()]
     attributes = choices.pick(notable) if choices.chance(1, 2) else choices.pick(pool.directories)
-    return Entry(
-        f"{path}/", "directory", mode, uid, gid, choices.pick(pool.times), xattrs_for(attributes, mode)
-    )
+    modes = _MODES_WITH_ACL if attributes.access and choices.chance(2, 3) else _MODES
+    mode = choices.pick(modes)
+    xattrs = xattrs_for(attributes, mode)
+    if choices.chance(1, 4):
+        xattrs = tuple(sorted((*xattrs, _LARGE)))
+    return Entry(f"{path}/", "directory", mode, uid, gid, choices.pick(pool.times), xattrs)

@@ -15,6 +15,7 @@ from dirmeta.model.stack import Case
 _DECIDED: Final = (
     "ACCESS-DAC", "ACCESS-STICKY", "ACCESS-SETGID", "ACCESS-ACL", "ACCESS-OWNER", "ACCESS-MOVE",
     "inherits an ACL", "copied up", "changed", "touched", "settled", "renamed", "refused rename", "own xattr",
+    "refused by ACCESS-STICKY", "refused by ACCESS-OWNER",
 )  # fmt: skip
 HAPPENINGS: Final = frozenset((
     *_DECIDED, *(f"delegated {each}" for each in _DECIDED),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
 from dirmeta.generate.choices import Choices
-from dirmeta.generate.whereabouts import directory
+from dirmeta.generate.whereabouts import directory, with_acl
 from dirmeta.model import acl, overlayfs, permission
 from dirmeta.model.leave import STICKY
 from dirmeta.model.limits import Limits
@@ -15,6 +16,7 @@ from dirmeta.model.rehearsal import State
 from dirmeta.model.stack import Credentials
 from dirmeta.model.tree import Node
 
+Place = Callable[[Choices, State], str]
 _EACH: Final = 4
 _RELATED: Final = 3
 PEOPLE: Final = _RELATED * _EACH
@@ -28,30 +30,49 @@ _UNABLE: Final = ("dac_override", "dac_read_search", "fowner", "chown", "fsetid"
 def actors(choices: Choices, state: State, limits: Limits, mounter: int) -> tuple[Credentials, ...]:
     """The mounter, `mounter` times in eight; somebody with a relation to what shows, and root without
     capabilities. No id is out of the limits."""
-    related = [_related(choices.part(_EACH), state, limits) for _ in range(_RELATED)]
+    places = (with_acl, directory, with_acl)
+    related = [_related(choices.part(_EACH), state, limits, place) for place in places]
     others = [Credentials(drop=_UNABLE), *related]
     share = _SHARES - mounter
     return (*[Credentials()] * mounter, *[others[n % len(others)] for n in range(share)])
 
 
-def _related(choices: Choices, state: State, limits: Limits) -> Credentials:
-    """The owner of something, a member of its group, somebody that its ACL names, or a stranger."""
-    path = directory(choices, state)
+def _related(choices: Choices, state: State, limits: Limits, place: Place) -> Credentials:
+    """The owner of a directory, a member of its group, somebody that its ACL names, or a stranger."""
+    path = place(choices, state)
     node = state.mounted.view.tree[path]
     top = state.mounted.placeholder(path) or node
-    stranger = _STRANGER if limits.ids is None else (limits.ids[-1] if limits.ids else 0)
+    nobody = _stranger(limits)
     relations = (
-        Credentials(node.uid, stranger),
-        Credentials(stranger, node.gid),
-        Credentials(stranger, stranger, (node.gid,)),
-        _named(node, stranger),
-        Credentials(stranger, stranger),
+        Credentials(node.uid, nobody),
+        Credentials(nobody, node.gid),
+        Credentials(nobody, nobody, (node.gid,)),
+        named(node, limits),
+        named(node, limits),
+        stranger(limits),
         Credentials(node.uid, node.gid),
-        Credentials(node.uid, stranger, (node.gid,)),
+        Credentials(node.uid, nobody, (node.gid,)),
         Credentials(top.uid, top.gid),
-        _named(node, stranger),
+        named(node, limits),
     )
-    who = choices.pick(relations)
+    return _unable(choices.pick(relations))
+
+
+def _stranger(limits: Limits) -> int:
+    """An id of nobody that layers know, where there is one."""
+    if limits.ids is None:
+        return _STRANGER
+    return limits.ids[-1] if limits.ids else 0
+
+
+def stranger(limits: Limits) -> Credentials:
+    """Somebody that layers do not know, where there is one."""
+    nobody = _stranger(limits)
+    return _unable(Credentials(nobody, nobody))
+
+
+def _unable(who: Credentials) -> Credentials:
+    """Root as he is without his capabilities; others have none."""
     return replace(who, drop=_UNABLE) if who.uid == 0 else who
 
 
@@ -67,13 +88,14 @@ def is_telling(who: Credentials, node: Node, top: Node) -> bool:
     return any(may != [permission.permits(other, who, bit) for bit in _BITS] for other in (top, bare))
 
 
-def _named(node: Node, stranger: int) -> Credentials:
-    """Somebody that an ACL names; the owner where none does."""
+def named(node: Node, limits: Limits) -> Credentials:
+    """Somebody that an ACL of a directory names; its owner where none does."""
+    nobody = _stranger(limits)
     for name, value in node.xattrs:
-        if name.startswith("system.posix_acl_"):
+        if name in overlayfs.ACLS:
             for line in acl.unpack(value):
                 if line.tag == acl.USER:
-                    return Credentials(line.ident, stranger)
+                    return _unable(Credentials(line.ident, nobody))
                 if line.tag == acl.GROUP:
-                    return Credentials(stranger, line.ident)
-    return Credentials(node.uid, stranger)
+                    return _unable(Credentials(nobody, line.ident))
+    return _unable(Credentials(node.uid, nobody))

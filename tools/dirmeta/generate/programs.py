@@ -35,27 +35,41 @@ _ROOM: Final = 8
 
 
 def cases(
-    limits: Limits, *, mounter: int, reused: bool = False, cramped: bool = False
+    limits: Limits, *, mounter: int, reused: bool = False, cramped: bool = False, only_ask: bool = False
 ) -> SearchStrategy[Case]:
     """Cases with a program of up to `OPERATIONS` operations.
 
     mounter  how many of eight operations are done by the mounter with all his capabilities
     reused   the topmost layer is the upper
     cramped  the upper's file system is soon full; every second time the topmost layer is the upper
+    only_ask whether somebody does little but ask what he may, below directories with ACLs
     """
     size = _SETUP + _STACK + people.PEOPLE + 1 + OPERATIONS * doings.BYTES
-    build = partial(_case, limits=limits, mounter=mounter, reused=reused, cramped=cramped)
+    build = partial(_case, limits=limits, mounter=mounter, reused=reused, cramped=cramped, only_ask=only_ask)
     return strategies.drawn(size, build)
 
 
-def _case(choices: Choices, *, limits: Limits, mounter: int, reused: bool, cramped: bool) -> Case:
+def _case(
+    choices: Choices, *, limits: Limits, mounter: int, reused: bool, cramped: bool, only_ask: bool
+) -> Case:
     setup = _setup(choices.part(_SETUP), limits, reused=reused, cramped=cramped)
     case = Case(_stack(choices.part(_STACK), setup.namespace, limits), setup)
     state = rehearsal.begun(case, How(True, setup.namespace, options=frozenset(setup.options)))
     actors = people.actors(choices.part(people.PEOPLE), state, limits, mounter)
     count = 1 + choices.index(OPERATIONS)
-    operations = _operations(choices, state, Cast(actors, limits, setup), count)
-    return replace(case, program=tuple(operations))
+    cast = Cast(actors, limits, setup, only_ask=only_ask)
+    operations = _operations(choices, state, cast, count)
+    return replace(case, program=(*_filling(setup), *operations))
+
+
+def _filling(setup: Setup) -> tuple[Operation, ...]:
+    """Files that take the room of an upper whose directories have their names already, and are yet to be given
+    their metadata."""
+    if not (setup.room and setup.reused):
+        return ()
+    return tuple(
+        Operation("create", (("path", f"full{number}"), ("mode", 0o644))) for number in range(setup.room)
+    )
 
 
 def _stack(choices: Choices, namespace: Namespace, limits: Limits) -> Stack:

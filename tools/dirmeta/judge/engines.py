@@ -49,6 +49,12 @@ def lacking(spec: str) -> str:
     return ""
 
 
+def keeps_times(spec: str) -> bool:
+    """Whether what is made in a directory never changes its time. Of real drivers none sees to that in full;
+    umoci does for the directory itself, not for the one above where it makes two."""
+    return spec.partition(":")[0] in (SEQUENTIAL, BTRFS)
+
+
 def composed(spec: str, stack: Stack) -> Composed:
     """What an engine makes of a stack. Raises LabError where it is not to be had, or breaks down."""
     try:

@@ -73,7 +73,7 @@ def replayed(entry: Expectation, bench: Bench) -> Shown:
     if not found:
         return Shown(None, frozenset(), f"its witness does not break {entry.rule} any more")
     finding, trial = found[0]
-    note = "; ".join(filter(None, (entry.reason or REASONLESS, entry.link)))
+    note = " ".join(filter(None, (entry.reason or REASONLESS, entry.link)))
     return Shown(describe(finding, trial, bench, note), _of(found))
 
 

@@ -132,8 +132,11 @@ def bench_on(lab: Lab, wanted: Wanted, subject: Subject) -> Bench:
     mounts = {"feature" if delegate else "no-feature"}
     mounts |= {"two-kernels"} if lab.claims_feature else set()
     mounts |= {"two-namespaces"} if len(lab.limits.namespaces) > 1 else set()
-    redirects = any((each, ("redirect_dir", "on")) not in lab.limits.refused for each in lab.limits.namespaces)
+    redirects = any(
+        (each, ("redirect_dir", "on")) not in lab.limits.refused for each in lab.limits.namespaces
+    )
     mounts |= {"redirects"} if redirects else set()
+    mounts |= {"several-ids"} if lab.limits.ids is None or len(lab.limits.ids) > 1 else set()
     mounts |= {"two-backings"} if len(lab.limits.backings) > 1 or lab.limits.frozen else set()
     unpacks = subject.claims | ({"escaped-xattrs"} if lab.limits.escapes else set())
     now = time.monotonic()

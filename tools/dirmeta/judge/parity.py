@@ -11,6 +11,7 @@ from hypothesis.strategies import SearchStrategy
 
 from dirmeta.generate import strategies
 from dirmeta.generate.parity import plainer
+from dirmeta.judge import engines
 from dirmeta.judge.draw import Batch, Draws
 from dirmeta.judge.experiments import (
     Composing,
@@ -75,17 +76,17 @@ class Beside:
         [made] = cast(list[Composed], (yield Composing(engine=self.engine, stack=plainer(case.stack))))
         if made.tree is None:
             return Sights(seen.layers, views, seen.failed, self.engine, made.refused)
-        return Sights(seen.layers, views | {APPLIED: _clocked(made)}, seen.failed, self.engine)
+        applied = made.tree if engines.keeps_times(self.engine) else _clocked(made.tree, made)
+        return Sights(seen.layers, views | {APPLIED: applied}, seen.failed, self.engine)
 
 
-def _clocked(made: Composed) -> Tree:
+def _clocked(tree: Tree, made: Composed) -> Tree:
     """A root file system; a time is None where the tool has taken it from the clock."""
-    assert made.tree is not None
     return {
         path: node._replace(mtime=None)
         if node.mtime is not None and made.began <= node.mtime <= made.ended
         else node
-        for path, node in made.tree.items()
+        for path, node in tree.items()
     }
 
 

@@ -15,7 +15,7 @@ from dirmeta.model.tree import Tree
 from dirmeta.observe.steps import Cramp, Job, Layout, Mount, Operate, Outcome, Result, Step, Unmount, Walk
 from dirmeta.rules.operated import Look, ProgramSeen, StepSeen
 
-OVERLAYS_OWN: Final = 8
+OVERLAYS_OWN: Final = 6
 """Inodes that a mount takes for itself: the root of the file system, the work directory and what is in it."""
 
 _INODE: Final = 1024

@@ -102,7 +102,7 @@ def _judge(alike: Sequence[Family], case: Case, rules: Collection[str], bench: B
     left: list[tuple[str, Family]] = []
     asked = [(rule, family) for family in alike for rule in family.rules if rule in rules]
     for rule, family in asked:
-        if why := bench.lacks(catalogue()[rule]):
+        if why := bench.lacks(catalogue()[rule]) or family.lacks(bench.lab.limits):
             yield RuleResult(rule, "n/a", why)
         else:
             left.append((rule, family))

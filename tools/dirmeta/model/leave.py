@@ -86,7 +86,7 @@ class Leave:
     def require(self, path: str, who: Credentials, bits: int) -> None:
         """Denied where somebody has not all of those permissions."""
         node = self.governing(path)
-        has_acl = node.xattr(overlayfs.ACL_ACCESS) is not None
+        has_acl = node.xattr(overlayfs.ACL_ACCESS) is not None and who.uid != node.uid
         rules = ("ACCESS-DAC", "ACCESS-ACL") if has_acl else ("ACCESS-DAC",)
         if not permission.permits(node, who, bits):
             self.note(path, *rules)
@@ -113,10 +113,14 @@ class Leave:
         if self.mounted.is_delegated(path):
             self.notes.update(f"delegated {each}" for each in what)
 
+    def refused(self, path: str, rule: str) -> Denied:
+        """What somebody meets who is not the owner that a rule asks for."""
+        self.note(path, rule, f"refused by {rule}")
+        return Denied(errno.EPERM, rule)
+
     def require_owner(self, path: str, who: Credentials) -> None:
         if not permission.owns(who, self.governing(path)):
-            self.note(path, "ACCESS-OWNER")
-            raise Denied(errno.EPERM, "ACCESS-OWNER")
+            raise self.refused(path, "ACCESS-OWNER")
         self.rely(path, who, "ACCESS-OWNER")
 
     def require_removable(self, target: Target, who: Credentials) -> None:
@@ -126,6 +130,5 @@ class Leave:
         child = self.governing(target.path)
         if directory.mode & STICKY:
             if not permission.may_remove(directory, child, who):
-                self.note(target.directory, "ACCESS-STICKY")
-                raise Denied(errno.EPERM, "ACCESS-STICKY")
+                raise self.refused(target.directory, "ACCESS-STICKY")
             self.rely(target.directory, who, "ACCESS-STICKY")

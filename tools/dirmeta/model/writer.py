@@ -181,8 +181,7 @@ class Writer(Upper):
         if uid is None and gid is None:
             raise Unknown
         if not permission.may_chown(self.governing(path), who, uid, gid):
-            self.note(path, "ACCESS-OWNER")
-            raise Denied(errno.EPERM, "ACCESS-OWNER")
+            raise self.refused(path, "ACCESS-OWNER")
         self.rely(path, who, "ACCESS-OWNER")
         mode = node.mode
         if node.kind not in ("directory", "symlink"):
@@ -238,8 +237,7 @@ class Writer(Upper):
             if node.kind not in ("directory", "file"):
                 raise Denied(errno.EPERM)
             if not permission.may_set_user_xattr(self.governing(path), who):
-                self.note(path, "ACCESS-OWNER")
-                raise Denied(errno.EPERM, "ACCESS-OWNER")
+                raise self.refused(path, "ACCESS-OWNER")
             self.require_writable(path, who, "ACCESS-OWNER")
         elif name in overlayfs.ACLS:
             self.require_owner(path, who)

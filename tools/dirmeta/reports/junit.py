@@ -14,7 +14,8 @@ _UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 
 
 def report_junit(report: Report) -> str:
-    """fail is a failure, error an error; n/a, unverified and observed are skipped with their reason."""
+    """fail is a failure, error an error; n/a, unverified and observed are skipped with their reason; expected
+    passes, with a witness on its standard output."""
     count = {
         verdict: sum(each.verdict == verdict for each in report.results) for verdict in ("fail", "error")
     }
@@ -49,6 +50,8 @@ def _case(suite: ElementTree.Element, result: RuleResult) -> None:
         "unverified": "skipped",
         "observed": "skipped",
     }
+    if result.verdict == "expected":
+        ElementTree.SubElement(case, "system-out").text = _clean(failure_text(result))
     if result.verdict in tag:
         message = _clean(f"{result.verdict}: {result.reason}")
         element = ElementTree.SubElement(case, tag[result.verdict], message=message)

@@ -55,11 +55,26 @@ def _lines(report: Report) -> Iterator[str]:
     yield ""
     yield from (rule_line(result) for result in report.results)
     for result in report.results:
-        if result.verdict in ("fail", "noted") and result.witnesses:
+        if result.verdict == "fail" or (result.verdict == "noted" and result.witnesses):
             yield ""
             yield failure_text(result)
+    yield from _expected_lines(report.results)
     yield ""
     yield f"{summary(report.results)}    ({report.seconds:.1f} s)"
+
+
+def _expected_lines(results: Sequence[RuleResult]) -> Iterator[str]:
+    """Each reason for which something is expected, with the rules that it breaks."""
+    rules: dict[str, dict[str, None]] = {}
+    for result in results:
+        for witness in result.witnesses if result.verdict == "expected" else ():
+            rules.setdefault(witness.note, {})[result.rule] = None
+    if rules:
+        yield ""
+        yield "expected, as stored witnesses have shown again"
+    for reason, broken in rules.items():
+        yield f"{INDENT}{', '.join(broken)}"
+        yield f"{INDENT}   {reason}"
 
 
 def mounts_text(results: Sequence[RuleResult]) -> str:
@@ -74,7 +89,8 @@ def mounts_text(results: Sequence[RuleResult]) -> str:
 def rule_line(result: RuleResult) -> str:
     """One rule, its verdict and the reason for it."""
     rule = catalogue()[result.rule]
-    words = rule.title if result.verdict in ("pass", "fail", "noted") else result.reason
+    words = rule.title if result.verdict in ("pass", "fail", "noted", "expected") else result.reason
+    words += f", but for what is expected ({len(result.witnesses)})" * (result.verdict == "expected")
     words += f"; {result.observed}" if result.observed else ""
     cases = f"{result.cases:>6}" if result.cases else " " * 6
     return f"{result.verdict:<11}{rule.id:<21}{rule.status} {cases}  {words}".rstrip()

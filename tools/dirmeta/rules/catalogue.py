@@ -31,6 +31,7 @@ CLAIMS: Final[dict[str, str]] = {
     "squashfs on loop devices too, each where the kernel has it and what makes it is installed",
     "two-namespaces": "reads and writes marks of one namespace only here; as root there are both",
     "redirects": "mounts without redirect_dir=on only here, and renames no directory that merges; root can",
+    "several-ids": "has users of one id only here; as root, or with subordinate ids, there are others",
     "escaped-xattrs": "mounts on a kernel before 6.7, which lets nobody store overlay xattrs through a mount",
 }
 """What a rule may require → why it does not apply to who lacks it."""

@@ -156,44 +156,38 @@ def nothing_to_delegate(trial: Trial) -> Iterator[Finding]:
 def the_deviation_is_the_named_one(trial: Trial) -> Iterator[Finding]:
     """An opaque marker without its directory's entry ends the search, or by policy hides names alone."""
     yield from _not_mounted("PARITY-OPAQUE", trial.seen)
-    merging, applied = merging_of(trial), trial.seen.views.get(APPLIED)
-    if merging is None or applied is None:
-        return
     passes = trial.terms.policies.opaque_barrier == "pass"
-    want, beside = (
-        (applied, f"as {trial.seen.by} applies the layers")
-        if passes
-        else (merging.view.tree, "as the layers from there up have it")
-    )
-    for path in _only_hidden(trial):
-        yield from _findings(
-            "PARITY-OPAQUE", _unlike(path, want.get(path), merging.seen.get(path), trial), beside
-        )
+    for path, applied, merging in _only_hidden(trial):
+        want, beside = merging.view.tree.get(path), "as the layers from there up have it"
+        if passes:
+            want, beside = applied, f"as {trial.seen.by} applies the layers"
+        unlike = _unlike(path, want, merging.seen.get(path), trial)
+        yield from _findings("PARITY-OPAQUE", unlike, beside)
 
 
 @watches("PARITY-OPAQUE", Sights, {"opaque below marked": 0.05})
 def what_opaque_markers_do(trial: Trial) -> Iterator[str]:
     """Whether both ways show the same directory."""
-    merging, applied = merging_of(trial), trial.seen.views.get(APPLIED)
-    for path in _only_hidden(trial) if merging is not None and applied is not None else ():
-        assert merging is not None and applied is not None
-        alike = next(_unlike(path, applied.get(path), merging.seen.get(path), trial), None) is None
-        yield (
-            "the same both ways"
-            if alike
-            else "the mount shows the marker's own directory, not the entry below"
-        )
+    for path, applied, merging in _only_hidden(trial):
+        if any(_unlike(path, applied, merging.seen.get(path), trial)):
+            yield "the mount shows the marker's own directory, not the entry below"
+        else:
+            yield "the same both ways"
 
 
-def _only_hidden(trial: Trial) -> Iterator[str]:
-    """Directories whose names a layer hides, that only layers below it have an entry for."""
+def _only_hidden(trial: Trial) -> Iterator[tuple[str, Node | None, Merging]]:
+    """Directories whose names a layer hides, that only layers below it have an entry for; what stands there
+    where layers are applied one over another, and the mount."""
     stack: Stack = trial.case.stack
+    merging, applied = merging_of(trial), trial.seen.views.get(APPLIED)
+    if merging is None or applied is None:
+        return
     for number, layer in enumerate(stack):
         for path in sorted(layer.opaques - layer.explicit.keys() - layer.whiteouts - {paths.ROOT}):
             if _has_entry(path, stack[:number]) and not any(
                 _speaks(path, each) for each in stack[number + 1 :]
             ):
-                yield path
+                yield path, applied.get(path), merging
 
 
 def _has_entry(path: str, below: Sequence[Layer]) -> bool:

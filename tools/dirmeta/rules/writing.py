@@ -253,6 +253,8 @@ def _is_copied_up(step: Stepped, path: str, node: Node | None, granularity: int)
     shown = before.shows(path)
     if node is None or shown is None or not _is_on_the_way(step, path):
         return False
+    if before.is_marked_upper(path) and node.xattr(before.how.mark) == overlayfs.YES:
+        return True  # while it is marked, what it has of its own does not count; the view says whether it does
     seen = node._replace(xattrs=_without_own(node, step))
     possible = [before.stored(shown), before.upper.get(path, shown)]
     plain = [_plain(each, step) for each in possible]
@@ -359,10 +361,10 @@ def _of(rule: str, trial: Trial) -> Iterator[Finding]:
 NEEDS: Final[dict[str, Needs]] = {
     "ACCESS-DAC": {"delegated ACCESS-DAC": 0.3},
     "ACCESS-NOWIDEN": {"widened by the placeholder": 0.1},
-    "ACCESS-STICKY": {"delegated ACCESS-STICKY": 0.02},
-    "ACCESS-SETGID": {"delegated ACCESS-SETGID": 0.04},
-    "ACCESS-ACL": {"delegated ACCESS-ACL": 0.1, "delegated inherits an ACL": 0.01},
-    "ACCESS-OWNER": {"delegated ACCESS-OWNER": 0.15},
+    "ACCESS-STICKY": {"delegated refused by ACCESS-STICKY": 0.01},
+    "ACCESS-SETGID": {"delegated ACCESS-SETGID": 0.02},
+    "ACCESS-ACL": {"delegated ACCESS-ACL": 0.05, "delegated inherits an ACL": 0.01},
+    "ACCESS-OWNER": {"delegated ACCESS-OWNER": 0.08, "delegated refused by ACCESS-OWNER": 0.03},
     "ACCESS-MOVE": {"delegated ACCESS-MOVE": 0.01},
     "COPYUP-PRESERVE": {"delegated copied up": 0.4},
     "COPYUP-UNMARKED": {"delegated copied up": 0.4, "remounted": 0.2},
@@ -375,7 +377,7 @@ NEEDS: Final[dict[str, Needs]] = {
     "COPYUP-FAIL": {"failed": 0.5},
     "COPYUP-REUSE": {"delegated touched": 0.2},
 }
-"""Rule → features of programs, see `dirmeta.generate.rehearsal`."""
+"""Rule → features of programs, see `dirmeta.generate.happenings`."""
 
 for _rule, _needs in NEEDS.items():
     judges(_rule, ProgramSeen, _needs)(partial(_of, _rule))

@@ -48,12 +48,20 @@ def stack_of(read: Read, ref: str | None, limit: int) -> Stack:
 
     ref: a reference name, a platform like linux/arm64, or a digest; None where there is one image.
     """
-    index = parse(read(INDEX), INDEX)
-    descriptor = only(tuple(_images(read, index, INDEX, ())), ref)
-    manifest = parse(_blob(read, descriptor, "manifest"), "manifest")
+    manifest = _manifest(read, ref)
     config = parse(_blob(read, member(manifest, "config", dict, "manifest"), "config"), "config")
     layers = member(manifest, "layers", list, "manifest")
     return layers_of((_layer_blob(read, layer) for layer in layers), len(layers), config, limit)
+
+
+def blobs_of(read: Read, ref: str | None) -> Iterator[bytes]:
+    """The layers of that image as they are stored, lowest first, every digest verified."""
+    return (_layer_blob(read, layer) for layer in member(_manifest(read, ref), "layers", list, "manifest"))
+
+
+def _manifest(read: Read, ref: str | None) -> object:
+    index = parse(read(INDEX), INDEX)
+    return parse(_blob(read, only(tuple(_images(read, index, INDEX, ())), ref), "manifest"), "manifest")
 
 
 def layers_of(blobs: Iterable[bytes], count: int, config: object, limit: int) -> Stack:

@@ -60,6 +60,13 @@ def read_layout(directory: str | os.PathLike[str], ref: str | None = None, *, li
         return layout.stack_of(lambda name: (root / name).read_bytes(), ref, limit)
 
 
+def read_blobs(directory: str | os.PathLike[str], ref: str | None = None) -> tuple[bytes, ...]:
+    """The layers of that image as they are stored, lowest first. Raises LoadError as `read_layout` does."""
+    root = Path(directory)
+    with reading(root):
+        return tuple(layout.blobs_of(lambda name: (root / name).read_bytes(), ref))
+
+
 def encoded(layer: Layer, number: int, format: TarFormat) -> bytes:
     try:
         return tar.encode(layer, format)

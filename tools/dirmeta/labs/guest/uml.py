@@ -26,8 +26,8 @@ REASONS: Final = (
     (("the line to the host can not be opened",), "it has no serial line; it needs CONFIG_SSL"),
 )
 """What the console says, and what that means."""
-_MEMORY: Final = "1024M"
-"""Of which the guest takes what it touches."""
+MEMORY: Final = 1024
+"""Megabytes, of which the guest takes what it touches."""
 
 
 class Uml:
@@ -37,13 +37,15 @@ class Uml:
     name      what messages call it
     cpus      processors that it has; more than one takes a kernel built for it, and seccomp here
     pinned    those of the host that run it; none for all
+    memory    in megabytes
     batching  use the batching system call where the kernel has it
     Raises LabError where it does not boot.
     """
 
     def __init__(
-        self, image: str, name: str, *, cpus: int = 1, pinned: Collection[int] = (), batching: bool = True
-    ) -> None:
+        self, image: str, name: str, *, cpus: int = 1, pinned: Collection[int] = (), batching: bool = True,
+        memory: int = MEMORY,
+    ) -> None:  # fmt: skip
         self._name = name
         agent = compiling.agent().read_bytes()
         self.console = Console()
@@ -55,7 +57,7 @@ class Uml:
             self._close_files()
             raise LabError(str(error)) from error
         try:
-            command = _command(image, wire, cpus, "batching" if batching else "plain")
+            command = _command(image, wire, cpus, memory, "batching" if batching else "plain")
             self._world.call_within(
                 START_TIMEOUT, inside.boot, command, agent, fds, self.console.writing, pinned
             )
@@ -85,10 +87,10 @@ class Uml:
         self.console.close()
 
 
-def _command(image: str, wire: Wire, cpus: int, calls: str) -> list[str]:
+def _command(image: str, wire: Wire, cpus: int, memory: int, calls: str) -> list[str]:
     several = [f"ncpus={cpus}", "seccomp=on"] if cpus > 1 else []  # they do not work with ptrace
     return [
-        image, *several, f"mem={_MEMORY}", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
+        image, *several, f"mem={memory}M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
         "uml_dir={scratch}/", "umid=guest", f"ubd0=/proc/self/fd/{wire.channel}",
         f"ssl0=fd:{wire.reads},fd:{wire.writes}", "con=null", "con0=null,fd:1", "loglevel=5",
         "init={scratch}/agent", "DEVICE=/dev/ubda", "LINE=/dev/ttyS0", f"CALLS={calls}",

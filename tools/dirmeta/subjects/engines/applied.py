@@ -66,15 +66,23 @@ class Applied:
 def apply(subject: Subject, layer: Layer, root: str, work: str) -> None:
     """Apply one layer to what stands in `root`, which is in `work`. Raises Refused, EngineError."""
     times = _inside(root, partial(_make_way, layer))
-    unpacked = Layer(tuple(entry for entry in layer if entry.kind not in ("whiteout", "opaque")))
-    ended = subject.unpack(
-        tar.encode(unpacked, "pax"), root, namespace=namespace(), delegate=False, umask=UMASK, work=work
-    )
-    if ended.trouble:
-        raise EngineError(f"{subject.name}: {ended.message}")
-    if ended.status:
-        raise Refused(f"{subject.name}: {ended.message}")
+    for part in _parts(layer):
+        ended = subject.unpack(
+            tar.encode(part, "pax"), root, namespace=namespace(), delegate=False, umask=UMASK, work=work
+        )
+        if ended.trouble:
+            raise EngineError(f"{subject.name}: {ended.message}")
+        if ended.status:
+            raise Refused(f"{subject.name}: {ended.message}")
     _inside(root, partial(_give_back, times, layer))
+
+
+def _parts(layer: Layer) -> Iterator[Layer]:
+    """The layer without markers: first all else, then directories, the deepest first. Every order means the
+    same, and GNU tar makes some symlinks after it has set the times of directories."""
+    names = [entry for entry in layer if entry.place in layer.others]
+    deepest = sorted(layer.explicit.values(), key=lambda entry: entry.path.count("/"), reverse=True)
+    return (Layer(tuple(part)) for part in (names, deepest) if part)
 
 
 def _inside(root: str, do: Callable[[], T]) -> T:

@@ -19,12 +19,16 @@ PROBE: Final = Probe("containers-storage", "containers-storage")
 
 @dataclass(frozen=True)
 class ContainersStorage:
-    """Runs ``containers-storage create-layer``, ``apply-diff`` and ``mount``."""
+    """Runs ``containers-storage create-layer``, ``apply-diff`` and ``mount``.
+
+    settings  of the driver, as ``--storage-opt`` takes them
+    """
 
     name: str
     path: str
     version: str
     driver: str
+    settings: tuple[str, ...] = ()
 
     root: ClassVar[bool] = True
 
@@ -36,7 +40,17 @@ class ContainersStorage:
     def session(self, home: str) -> Iterator[Compose]:
         def compose(image: Image, work: str) -> Root:
             store = containers.Store(work, self.driver)
-            tool = (self.path, "--graph", store.graph, "--run", store.run, "--storage-driver", store.driver)
+            options = tuple(f"--storage-opt={each}" for each in self.settings)
+            tool = (
+                self.path,
+                *options,
+                "--graph",
+                store.graph,
+                "--run",
+                store.run,
+                "--storage-driver",
+                store.driver,
+            )
             layer, diffs = "", []
             for number, content in enumerate(image.tars, 1):
                 below, layer = layer, f"layer{number}"

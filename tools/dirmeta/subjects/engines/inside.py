@@ -11,7 +11,7 @@ from typing import Final
 from dirmeta.model.stack import Stack
 from dirmeta.observe.walk import ObservationError
 from dirmeta.sandbox import serve, syscalls
-from dirmeta.subjects.engines.base import Compose, Composed, Engine, EngineError, Refused
+from dirmeta.subjects.engines.base import Compose, Composed, Engine, EngineError, Refused, Root
 from dirmeta.subjects.engines.image import Image
 from dirmeta.subjects.engines.reading import read
 
@@ -44,16 +44,11 @@ def start(engine: Engine) -> None:
 
 def compose(stack: Stack) -> Composed:
     """The root file system of one image. Raises EngineError where the engine itself fails."""
-    global _images  # noqa: PLW0603
-    if _compose is None:
-        raise RuntimeError("an engine was asked to compose before it was started")
-    _images += 1
-    place = f"{_home()}/{_images}"
-    os.makedirs(f"{place}/work")
+    place = new_place()
     image = Image(stack, f"{place}/image")
     began = (time.time_ns() - _COARSE) // _SECOND * _SECOND  # some tools keep whole seconds
     try:
-        root = _compose(image, f"{place}/work")
+        root = made(image, place)
     except Refused as why:
         return Composed(None, str(why), began, time.time_ns())
     try:
@@ -61,6 +56,22 @@ def compose(stack: Stack) -> Composed:
     except (ObservationError, OSError) as error:
         raise EngineError(f"the root file system can not be read: {error}") from error
     return Composed(tree, "", began, time.time_ns(), layers)
+
+
+def new_place() -> str:
+    """A new directory for an image and what is made of it."""
+    global _images  # noqa: PLW0603
+    _images += 1
+    place = f"{_home()}/{_images}"
+    os.makedirs(f"{place}/work")
+    return place
+
+
+def made(image: Image, place: str) -> Root:
+    """What the engine makes of an image in a new place. Raises Refused, and EngineError."""
+    if _compose is None:
+        raise RuntimeError("an engine was asked to compose before it was started")
+    return _compose(image, f"{place}/work")
 
 
 def _home() -> str:

@@ -1,0 +1,190 @@
+"""A program followed on paper: where open directories are, what a removal uncovers, where redirects lead."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import replace
+
+import pytest
+
+from dirmeta.model import rehearsal
+from dirmeta.model.entries import Entry
+from dirmeta.model.mounted import How, Mounted
+from dirmeta.model.rehearsal import EMPTY, State, moved
+from dirmeta.model.stack import Case, Credentials, Layer, Operation, Setup
+from dirmeta.model.tree import WHITEOUT, Node, Tree
+
+ROOT = Credentials()
+DIRECTORY, FILE = Node("directory"), Node("file", 0o644)
+OPAQUE, REDIRECT = "trusted.overlay.opaque", "trusted.overlay.redirect"
+REDIRECTING = How(True, options=frozenset({("redirect_dir", "on")}))
+
+
+def operation(op: str, **args: str | int) -> Operation:
+    return Operation(op, tuple(args.items()))
+
+
+def rename(path: str, to: str, flags: str = "") -> Operation:
+    return operation("rename", path=path, to=to, **({"flags": flags} if flags else {}))
+
+
+def held(*where: str | None) -> dict[tuple[Credentials, int], str | None]:
+    return {(ROOT, slot): path for slot, path in enumerate(where)}
+
+
+@pytest.mark.parametrize(
+    ("done", "before", "after"),
+    [
+        (operation("hold", path="a", slot=0), (), ("a",)),
+        (operation("hold", path="b", slot=0), ("a",), ("b",)),
+        (rename("a", "b/c"), ("a", "a/d", "ab", "b"), ("b/c", "b/c/d", "ab", "b")),
+        (rename("a", "b"), ("b", "b/c", "a"), (None, None, "b")),
+        (rename("a", "b/c", "exchange"), ("a/d", "b/c", "b/c/e", "b"), ("b/c/d", "a", "a/e", "b")),
+        (rename("a", "a"), ("a", "a/b"), ("a", "a/b")),
+        (rename("a", "b"), (None,), (None,)),
+        (operation("rmdir", path="a"), ("a", "ab"), (None, "ab")),
+        (operation("chmod", path="a", mode=0), ("a",), ("a",)),
+    ],
+)
+def test_where_held_directories_are(
+    done: Operation, before: tuple[str | None, ...], after: tuple[str | None, ...]
+) -> None:
+    assert moved(held(*before), done) == held(*after)
+
+
+def test_each_holds_his_own() -> None:
+    other = Credentials(7, 7)
+    begun = moved(
+        moved({}, operation("hold", path="a", slot=0)), Operation("hold", (("path", "b"), ("slot", 0)), other)
+    )
+    assert begun == {(ROOT, 0): "a", (other, 0): "b"}
+
+
+@pytest.mark.parametrize("op", ["remount", "swap"])
+def test_a_remount_leaves_nothing_held(op: str) -> None:
+    state = State(Mounted((EMPTY,), EMPTY, How(True)), held=held("a"), changed=frozenset({"a"}))
+    after = rehearsal.remounted(state, operation(op))
+    assert (after.held, after.changed) == ({}, frozenset())
+
+
+def test_dropping_caches_leaves_all_held() -> None:
+    state = State(Mounted((EMPTY,), EMPTY, How(True)), held=held("a"), changed=frozenset({"a"}))
+    after = rehearsal.remounted(state, operation("drop-caches"))
+    assert (after.held, after.changed) == (held("a"), frozenset())
+
+
+def test_a_remount_says_what_holds_from_then_on() -> None:
+    state = State(Mounted(({"": DIRECTORY, "l1": FILE}, {"": DIRECTORY}), EMPTY, How(True)))
+    off = rehearsal.remounted(state, operation("remount", feature="off", access="ro"))
+    assert (off.mounted.how.delegate, off.read_only) == (False, True)
+    again = rehearsal.remounted(off, operation("remount", access="rw"))
+    assert (again.mounted.how.delegate, again.read_only) == (False, False)
+    assert rehearsal.remounted(state, operation("swap")).mounted.lowers == state.mounted.lowers[::-1]
+
+
+LOWER: Tree = {"": DIRECTORY, "a": DIRECTORY, "a/f": FILE, "a/d": DIRECTORY}
+WITH_F: Tree = {"": DIRECTORY, "a": DIRECTORY, "a/f": FILE}
+WITHOUT_F: Tree = {**WITH_F, "a/f": WHITEOUT}
+OPAQUE_A: Tree = {**WITH_F, "a": Node("directory", xattrs=((OPAQUE, b"y"),))}
+RENAMED: Tree = {
+    "": DIRECTORY,
+    "a": WHITEOUT,
+    "b": Node("directory", xattrs=((REDIRECT, b"a"),)),
+    "b/f": FILE,
+}
+
+
+@pytest.mark.parametrize(
+    ("lowers", "upper", "path", "hides"),
+    [
+        ([LOWER], EMPTY, "a/f", True),
+        ([LOWER], WITH_F, "a/f", True),
+        ([LOWER], {**WITH_F, "a/new": FILE}, "a/new", False),
+        ([LOWER], OPAQUE_A, "a/f", False),
+        ([LOWER, WITHOUT_F], WITH_F, "a/f", False),
+        ([LOWER, {"": DIRECTORY, "a": DIRECTORY}], WITH_F, "a/f", True),
+        ([LOWER], RENAMED, "b/f", True),
+        ([LOWER], {**RENAMED, "b/new": FILE}, "b/new", False),
+    ],
+)
+def test_what_a_removal_uncovers(lowers: list[Tree], upper: Tree, path: str, hides: bool) -> None:
+    assert Mounted(tuple(lowers), upper, How(True)).hides(path) is hides
+
+
+def upper_after(lower: Tree, *program: Operation, how: How = REDIRECTING) -> Tree:
+    """What a program leaves in a fresh upper; every operation has to be done."""
+    state = State(Mounted((lower,), EMPTY, how))
+    for each in program:
+        answer = rehearsal.expected(state, each)
+        assert answer.number == 0, errno.errorcode[answer.number or 0]
+        state = rehearsal.called(state, each, answer.upper, True)
+    return state.mounted.upper
+
+
+def redirects(upper: Tree) -> dict[str, bytes]:
+    found = {path: node.xattr(REDIRECT) for path, node in upper.items()}
+    return {path: value for path, value in found.items() if value is not None}
+
+
+NEST: Tree = {"": DIRECTORY, "a": DIRECTORY, "a/b": DIRECTORY, "a/b/c": DIRECTORY, "d": DIRECTORY}
+
+
+@pytest.mark.parametrize(
+    ("program", "found"),
+    [
+        ([rename("a", "x")], {"x": b"a"}),
+        ([rename("a", "d/x")], {"d/x": b"/a"}),
+        ([rename("a/b", "a/x")], {"a/x": b"b"}),
+        ([rename("a", "x"), rename("x", "y")], {"y": b"a"}),
+        ([rename("a", "x"), rename("x", "d/x")], {"d/x": b"/a"}),
+        ([rename("a", "d/x"), rename("d/x", "y")], {"y": b"/a"}),
+        ([rename("a", "x"), rename("x/b", "d/b")], {"x": b"a", "d/b": b"/a/b"}),
+        ([rename("a/b", "d/b"), rename("d/b/c", "c")], {"d/b": b"/a/b", "c": b"/a/b/c"}),
+        ([rename("a", "d", "exchange")], {"d": b"a", "a": b"d"}),
+        ([rename("a/b", "d", "exchange")], {"d": b"/a/b", "a/b": b"/d"}),
+    ],
+)
+def test_where_redirects_lead(program: list[Operation], found: dict[str, bytes]) -> None:
+    upper = upper_after(NEST, *program)
+    assert redirects(upper) == found
+    view = Mounted((NEST,), upper, REDIRECTING).view
+    assert len(view.tree) == len(NEST)
+
+
+def test_a_new_directory_is_moved_without_a_redirect() -> None:
+    upper = upper_after(NEST, operation("mkdir", path="new", mode=0o755), rename("new", "d/new"))
+    assert redirects(upper) == {}
+    assert upper["d/new"].xattr(OPAQUE) == b"y"
+
+
+def deep(length: int) -> tuple[Tree, str]:
+    """A directory whose path has that many bytes, and what lies above it."""
+    path = f"{'x' * 120}/{'y' * (length - 121)}"
+    return {"": DIRECTORY, "d": DIRECTORY, "x" * 120: DIRECTORY, path: DIRECTORY}, path
+
+
+def test_a_redirect_has_room_for_256_bytes() -> None:
+    lower, path = deep(255)
+    assert redirects(upper_after(lower, rename(path, "d/x"))) == {"d/x": f"/{path}".encode()}
+    lower, path = deep(256)
+    mounted = Mounted((lower,), EMPTY, REDIRECTING)
+    answer = rehearsal.expected(State(mounted), rename(path, "d/x"))
+    assert (answer.number, answer.upper) == (errno.EXDEV, EMPTY)
+    same = rehearsal.expected(State(mounted), rename(path, f"{'x' * 120}/z"))
+    assert same.number == 0
+
+
+def test_without_redirects_only_what_does_not_merge_is_renamed() -> None:
+    mounted = Mounted((NEST,), EMPTY, How(True))
+    assert rehearsal.expected(State(mounted), rename("a", "x")).number == errno.EXDEV
+    upper = upper_after(NEST, operation("mkdir", path="new", mode=0o755), rename("new", "x"), how=How(True))
+    assert "x" in upper
+
+
+def test_a_reused_upper_is_the_topmost_layer() -> None:
+    layers = (Layer((Entry("a/", "directory"),)), Layer((Entry("b/", "directory"),)))
+    case = Case(layers, Setup(layout="model", upper=True, reused=True))
+    begun = rehearsal.begun(case, How(True)).mounted
+    assert ("a" in begun.lowers[0], "b" in begun.upper) == (True, True)
+    fresh = rehearsal.begun(replace(case, setup=Setup(layout="model", upper=True)), How(True)).mounted
+    assert (len(fresh.lowers), fresh.upper) == (2, EMPTY)
