@@ -23,7 +23,7 @@ users = family(
     draws=one_by_one(lambda limits: programs.cases(limits, mounter=3)),
     does=operated,
     sees=ProgramSeen,
-    cases=96,
+    cases=192,
     pack=1,
     shards=2,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Final
 
@@ -48,10 +49,10 @@ def bootc(image: str | None, ref: str | None, directory: str) -> None:
     inside = "/".join(part for part in directory.split("/") if part not in ("", "."))
     if not inside or ".." in inside.split("/"):
         raise UsageError(f"--directory {directory}: a directory below the image's root is wanted, like /usr")
+    size = sum(map(len, oci.read_blobs(image, ref))) if image else 0
     if lacking := list(missing()):
         fail(f"demo bootc: {'; '.join(lacking)}", ERROR)
-    wanted = Wanted(image or _ours(), inside, ref)
-    size = sum(map(len, oci.read_blobs(image, ref))) if image else 0
+    wanted = Wanted(os.path.abspath(image) if image else _ours(), inside, ref)
     steps = Steps(sys.stderr)
     try:
         steps("unpacking and mounting as it is today")

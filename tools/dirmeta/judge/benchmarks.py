@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from dirmeta.judge import processes
 from dirmeta.judge.bench import Bench
-from dirmeta.judge.figures import MERGE, Figure, judged, whole_scope
+from dirmeta.judge.figures import MERGE, Figure, judged, program_rate, whole_scope
 from dirmeta.judge.opening import Wanted, open_bench, open_subject
 from dirmeta.labs import bare
 from dirmeta.labs.base import Lab, LabError
@@ -162,6 +162,14 @@ class Benchmarks:
         """Draw to verdict through tar and the reference unpacker."""
         return _against_floor("unpack", self._unpacking, 250, 4.0)
 
+    def programs(self) -> list[Figure]:
+        """Programs through a mount with an upper, judged after every operation."""
+        bench = bench_of()
+        try:
+            return [program_rate("programs", bench, self.seconds, 200)]
+        finally:
+            bench.lab.close()
+
     def workers(self) -> list[Figure]:
         """Two worker processes against one, merging and unpacking."""
         gains = processes.gains(serve, WORKERS, self.seconds, _ROUNDS)
@@ -187,7 +195,7 @@ class Benchmarks:
         return [Figure("memory", self._quick_run.peak / 2**20, "MB, largest process", 300)]
 
 
-NAMES: Final = ("floor", "merge", "unpack", "workers", "scope", "quick", "memory")
+NAMES: Final = ("floor", "merge", "unpack", "programs", "workers", "scope", "quick", "memory")
 
 
 def _floor(name: str, measured: Sequence[Round]) -> Figure:

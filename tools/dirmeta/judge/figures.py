@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import median
 from typing import Final
 
 from dirmeta.judge.bench import Bench
+from dirmeta.judge.draw import Batch, Scope, feed
+from dirmeta.judge.experiments import observe
 from dirmeta.judge.families import families
+from dirmeta.judge.family import seed_of
 from dirmeta.judge.results import RuleResult
 from dirmeta.judge.runner import run_shard
+from dirmeta.rules.registry import Trial
+from dirmeta.rules.writing import broken
 
 MERGE: Final = "merge/test_source::source"
 """The family that stands for cases that are laid out from the model."""
+PROGRAMS: Final = "copyup/test_copyup::fresh"
+"""The one that stands for programs."""
+_PROGRAM: Final = 50
+"""Operations that a program is reckoned as."""
+_BATCHES: Final = 8
+_ROUNDS: Final = 3
 
 
 @dataclass(frozen=True)
@@ -52,3 +65,34 @@ def whole_scope(name: str, bench: Bench) -> int:
     return sum(
         cases_of(run_shard(family, name, shard, family.rules, bench)) for shard in range(family.shards)
     )
+
+
+def program_rate(name: str, bench: Bench, seconds: float, target: float) -> Figure:
+    """How many programs of `_PROGRAM` operations are drawn, run and judged after each, a minute."""
+    rates: list[float] = []
+    _operations(bench)  # what the first cases have to load is no part of it
+    deadline = time.monotonic() + seconds
+    while len(rates) < _ROUNDS or time.monotonic() < deadline:
+        began = time.perf_counter()
+        operations = _operations(bench)
+        rates.append(60 * operations / _PROGRAM / (time.perf_counter() - began))
+    unit = f"programs of {_PROGRAM} operations a minute"
+    return Figure(name, median(rates), unit, target, more=True, best=max(rates))
+
+
+def _operations(bench: Bench) -> int:
+    """Judge some drawn programs; how many operations they had."""
+    bench.seed += 1
+    family = families()[PROGRAMS]
+    assert not isinstance(family.draws, Scope)
+    done = 0
+
+    def judge(batch: Batch) -> None:
+        nonlocal done
+        for case in batch:
+            trial = Trial(case, observe(family.does, case, bench.conditions, bench.lab), bench.terms)
+            broken(trial)
+            done += len(case.program)
+
+    feed(family.draws(bench.lab.limits, 1), _BATCHES, seed_of(PROGRAMS, 0, bench.seed), judge)
+    return done

@@ -14,7 +14,7 @@ from typing import Final
 from dirmeta import kernels, locations
 from dirmeta.judge.bench import Bench, Profile
 from dirmeta.judge.families import families
-from dirmeta.judge.figures import MERGE, Figure, judged, whole_scope
+from dirmeta.judge.figures import MERGE, Figure, judged, program_rate, whole_scope
 from dirmeta.judge.opening import Wanted, bench_on, open_subject
 from dirmeta.labs.guest import processors
 from dirmeta.labs.guest.lab import GuestLab
@@ -57,6 +57,11 @@ class GuestBenchmarks:
     def plain(self) -> list[Figure]:
         """Without the batching system call, as in a kernel of a developer's own."""
         return [self._rate("guest plain", OLD, MERGE, 150, batching=False)]
+
+    def changes(self) -> list[Figure]:
+        """Programs in a guest whose kernel has the feature."""
+        with guest(PATCHED) as bench:
+            return [program_rate("guest programs", bench, self.seconds, 100)]
 
     def three(self) -> list[Figure]:
         """Every stack of three layers, less those that the oracle treats alike, on one core."""
@@ -118,4 +123,4 @@ def booted(image: str, name: str, *, profile: Profile = "quick", batching: bool 
         yield bench_on(lab, wanted, subject)
 
 
-NAMES: Final = ("boot", "guest", "newest", "plain", "three", "edit")
+NAMES: Final = ("boot", "guest", "newest", "plain", "changes", "three", "edit")
