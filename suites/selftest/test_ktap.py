@@ -277,7 +277,7 @@ def test_a_lost_run_lacks_tests_that_were_planned(order: list[tuple[str, Verdict
         (("--rules", "MERGE-NESTED,MERGE-REDIRECT", "--examples", "64"), 0),
         (("--rules", "MERGE-SOURCE", "--examples", "16", "--expect", "delegate"), 1),
         (("--rules", "UNPACK-MARK,MERGE-NESTED", "--subject", "cmd:/bin/false"), 3),
-        (("--rules", "COMPAT-NOOP,PARITY-*", "--examples", "16"), 4),
+        (("--rules", "COMPAT-NOOP,PARITY-*", "--examples", "4"), 4),
     ],
 )
 def test_a_run_writes_results_to_stdout_and_the_report_to_stderr(

@@ -20,8 +20,8 @@ from dirmeta.reports.terminal import INDENT, failure_text
 VERSION: Final = 1
 _WIDTH: Final = 110
 _SHORT: Final = 2
-_VERDICTS: Final = ("fail", "error", "unverified", "noted", "pass", "observed", "n/a")
-_NAMED: Final = _VERDICTS[:4]
+_VERDICTS: Final = ("fail", "error", "unverified", "noted", "expected", "pass", "observed", "n/a")
+_NAMED: Final = _VERDICTS[:5]
 _MARKS: Final = "+ as the subject declares, ! not so, r refused"
 _CELLS: Final = "mode uid:gid mtime xattrs; now is the time of unpacking"
 

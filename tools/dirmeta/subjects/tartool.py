@@ -46,7 +46,8 @@ _TARFILE: Final = (
 _LIBARCHIVE: Final = (
     "import os, sys, libarchive; from libarchive import extract; os.chdir(sys.argv[1]); "
     "flags = [getattr(extract, 'EXTRACT_' + name, 0) for name in "
-    "('OWNER', 'PERM', 'TIME', 'ACL', 'XATTR', 'UNLINK')]; "
+    "('OWNER', 'PERM', 'TIME', 'ACL', 'XATTR', 'UNLINK', "
+    "'SECURE_SYMLINKS', 'SECURE_NODOTDOT', 'SECURE_NOABSOLUTEPATHS')]; "
     "libarchive.extract_fd(0, flags=sum(flags))"
 )
 
