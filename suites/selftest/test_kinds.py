@@ -75,6 +75,13 @@ def test_the_place_is_the_path_with_what_is_above_and_below_it() -> None:
     assert "late explicit entry" not in other.place
 
 
+def test_a_root_called_slash_is_another_place_than_one_called_dot() -> None:
+    slash, dot = (listing.parse(f"layer 1  {name} 0700") for name in ("/", "./"))
+    finding = found("mode", directory(0o700), directory(), path="")
+    [of_slash], [of_dot] = kinds(finding, slash), kinds(finding, dot)
+    assert of_dot.covers(of_slash) and not of_slash.covers(of_dot)
+
+
 def test_a_kind_covers_the_same_wrong_where_there_is_more() -> None:
     small, large = Kind("uid: 0", frozenset({"a"})), Kind("uid: 0", frozenset({"a", "b"}))
     assert small.covers(large) and small.covers(small)

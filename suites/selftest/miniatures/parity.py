@@ -33,8 +33,8 @@ class TimeOfThePayload(mounts.StaleTime):
 
 
 @parity(breaks="PARITY-REUSE")
-class OwnerOfThePayload(mounts.TornMetadata):
-    """Leaves the owner of the payload's directory, whatever it is put over."""
+class ShowsThePayload(mounts.IgnoresMarks):
+    """Shows the payload's own directory, whatever it is put over."""
 
 
 @parity(breaks="PARITY-CHUNKAH")

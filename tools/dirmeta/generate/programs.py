@@ -35,7 +35,12 @@ _ROOM: Final = 8
 
 
 def cases(
-    limits: Limits, *, mounter: int, reused: bool = False, cramped: bool = False, only_ask: bool = False
+    limits: Limits,
+    *,
+    mounter: int,
+    reused: bool = False,
+    cramped: bool = False,
+    only_ask: bool = False,
 ) -> SearchStrategy[Case]:
     """Cases with a program of up to `OPERATIONS` operations.
 
@@ -63,8 +68,8 @@ def _case(
 
 
 def _filling(setup: Setup) -> tuple[Operation, ...]:
-    """Files that take the room of an upper whose directories have their names already, and are yet to be given
-    their metadata."""
+    """Files that take the room of an upper whose directories are there already, and are yet to be given their
+    metadata."""
     if not (setup.room and setup.reused):
         return ()
     return tuple(

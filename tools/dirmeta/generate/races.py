@@ -17,6 +17,8 @@ from dirmeta.model.limits import Limits
 from dirmeta.model.mounted import How
 from dirmeta.model.stack import Case, Operation, Setup
 
+ACTORS: Final = 3
+"""Processes that act; operation number n of a program is done by number n modulo this."""
 OPERATIONS: Final = 9
 """The most that a race has: all their serial orders are gone through."""
 _BYTES: Final = 4
@@ -24,9 +26,9 @@ _DIRECTORIES: Final = 2
 
 
 def cases(limits: Limits) -> SearchStrategy[Case]:
-    """Cases with up to `OPERATIONS` operations by the mounter in at most `_DIRECTORIES` directories, those that
-    show another's metadata if any does."""
-    size = 4 + wellformed.STACK_SIZE + FOUNDED + OPERATIONS * _BYTES
+    """Cases with up to `OPERATIONS` operations by the mounter, in at most `_DIRECTORIES` directories: those
+    that show another's metadata, if any do."""
+    size = 8 + wellformed.STACK_SIZE + FOUNDED + OPERATIONS * _BYTES
     return strategies.drawn(size, lambda choices: _case(choices, limits))
 
 
@@ -44,6 +46,9 @@ def _case(choices: Choices, limits: Limits) -> Case:
     chosen = [path for path in found if mounted.is_delegated(path)] or found or [paths.ROOT]
     places = [choices.pick(chosen) for _ in range(_DIRECTORIES)]
     program = [_operation(choices.part(_BYTES), places, pools(limits)) for _ in range(OPERATIONS)]
+    if choices.chance(2, 3):  # a mixture of mode and owner shows where one process changes both
+        for number, act in enumerate(choices.pick((_MODE_FIRST, _MODE_FIRST[::-1]))):
+            program[number * ACTORS] = Operation(*act(choices, places[0], places, pools(limits)))
     return replace(case, program=tuple(program))
 
 
@@ -52,7 +57,8 @@ def _operation(choices: Choices, places: list[str], pool: Pools) -> Operation:
     return Operation(*act(choices, directory, places, pool))
 
 
-_Act = Callable[[Choices, str, list[str], Pools], tuple[str, tuple[tuple[str, str | int], ...]]]
+_Done = tuple[str, tuple[tuple[str, str | int], ...]]
+_Act = Callable[[Choices, str, list[str], Pools], _Done]
 _NAMES: Final = ("new", "other", "added")
 _MODES: Final = (0o755, 0o700, 0o1777, 0o2775)
 
@@ -61,14 +67,23 @@ def _in(choices: Choices, directory: str) -> str:
     return paths.join(directory, choices.pick(_NAMES))
 
 
+def _chmod(choices: Choices, at: str, _places: list[str], _pool: Pools) -> _Done:
+    return "chmod", (("path", at), ("mode", choices.pick(_MODES)))
+
+
+def _chown(choices: Choices, at: str, _places: list[str], pool: Pools) -> _Done:
+    return "chown", (("path", at), ("uid", choices.pick(pool.owners)[0]))
+
+
+_MODE_FIRST: Final[tuple[_Act, ...]] = (_chmod, _chown)
 _ACTS: Final[tuple[_Act, ...]] = (
-    lambda choices, at, places, pool: ("chmod", (("path", at), ("mode", choices.pick(_MODES)))),
+    _chmod,
     lambda choices, at, places, pool: ("create", (("path", _in(choices, at)), ("mode", 0o644))),
     lambda choices, at, places, pool: (
         "rename",
         (("path", _in(choices, at)), ("to", _in(choices, choices.pick(places)))),
     ),
-    lambda choices, at, places, pool: ("chown", (("path", at), ("uid", choices.pick(pool.owners)[0]))),
+    _chown,
     lambda choices, at, places, pool: ("mkdir", (("path", _in(choices, at)), ("mode", 0o755))),
     lambda choices, at, places, pool: ("unlink", (("path", _in(choices, at)),)),
     lambda choices, at, places, pool: ("setxattr", (("path", at), ("name", "user.a"), ("value", "r"))),

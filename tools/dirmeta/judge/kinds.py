@@ -52,14 +52,22 @@ def _place(finding: Finding, case: Case) -> frozenset[str]:
     setup = Setup(namespace=case.setup.namespace)
     layer = case.stack[finding.layer - 1] if finding.layer else None
     if layer is None:
-        return frozenset(features(replace(case, setup=setup), OF_LAYERS))
+        return _shapes(replace(case, setup=setup))
     if finding.difference is None:
-        return frozenset(features(Case((layer,), setup), OF_LAYERS))
+        return _shapes(Case((layer,), setup))
     path = finding.difference.path
     around = Layer(tuple(each for each in layer if _is_near(each.place, path)))
     own = Layer(tuple(each for each in layer if each.place == path))
-    of_own = (f"own {each}" for each in features(Case((own,), setup), OF_LAYERS) - _OF_PARENTS)
-    return frozenset((*features(Case((around,), setup), OF_LAYERS), *of_own))
+    of_own = frozenset(f"own {each}" for each in _shapes(Case((own,), setup)) - _OF_PARENTS)
+    return of_own | _shapes(Case((around,), setup))
+
+
+def _shapes(case: Case) -> frozenset[str]:
+    """What layers have; an absolute name is an odd spelling too, also where it is the root's."""
+    found = frozenset(features(case, OF_LAYERS))
+    if any(each.name.startswith("/") for layer in case.stack for each in layer):
+        return found | {"absolute name", "odd spelling"}
+    return found
 
 
 def _is_near(place: str, path: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from dirmeta.generate.races import ACTORS
 from dirmeta.judge.experiments import Conditions, Plan, as_tree, failure, layout_steps, options
 from dirmeta.judge.programs import call, how
 from dirmeta.model import rehearsal
@@ -12,8 +13,6 @@ from dirmeta.model.tree import Tree
 from dirmeta.observe.steps import Job, Layout, Mount, Race, Raced, Step, Unmount, Walk
 from dirmeta.rules.racing import RaceSeen, RacesSeen
 
-ACTORS: Final = 3
-"""Processes that act; operation number n of a program is done by number n modulo this."""
 ROUNDS: Final = 4
 """Times that a case is raced."""
 

@@ -102,7 +102,7 @@ def _judge(alike: Sequence[Family], case: Case, rules: Collection[str], bench: B
     left: list[tuple[str, Family]] = []
     asked = [(rule, family) for family in alike for rule in family.rules if rule in rules]
     for rule, family in asked:
-        if why := bench.lacks(catalogue()[rule]) or _lacking(family, case, bench):
+        if why := bench.lacks(catalogue()[rule]) or family.lacks(bench.lab.limits):
             yield RuleResult(rule, "n/a", why)
         else:
             left.append((rule, family))
@@ -120,11 +120,6 @@ def _judge(alike: Sequence[Family], case: Case, rules: Collection[str], bench: B
         return
     for rule, family in left:
         yield _result(rule, family, Trial(case, seen, bench.terms), bench)
-
-
-def _lacking(family: Family, case: Case, bench: Bench) -> str:
-    """Why a family can not be asked here, or nothing; of a program its operations tell."""
-    return "" if case.program else family.lacks(bench.lab.limits)
 
 
 def _result(rule: str, family: Family, trial: Trial, bench: Bench) -> RuleResult:

@@ -44,7 +44,7 @@ def _not_mounted(rule: str, seen: Sights) -> Iterator[Finding]:
         yield Finding(rule, "the mount", "mounted", seen.failed)
 
 
-@judges("PARITY-DRIVERS", Sights, {"explicit elsewhere": 0.3, "whole metadata": 0.1})
+@judges("PARITY-DRIVERS", Sights, {"explicit elsewhere": 0.3})
 def agrees_with_layers_applied(trial: Trial) -> Iterator[Finding]:
     """Where a directory that merges has an entry somewhere, both ways show the same metadata."""
     yield from _not_mounted("PARITY-DRIVERS", trial.seen)

@@ -254,7 +254,7 @@ def _is_copied_up(step: Stepped, path: str, node: Node | None, granularity: int)
     if node is None or shown is None or not _is_on_the_way(step, path):
         return False
     if before.is_marked_upper(path) and node.xattr(before.how.mark) == overlayfs.YES:
-        return True  # while it is marked, what it has of its own does not count; the view says whether it does
+        return True  # while it is marked, what it has of its own does not count, or the view says so
     seen = node._replace(xattrs=_without_own(node, step))
     possible = [before.stored(shown), before.upper.get(path, shown)]
     plain = [_plain(each, step) for each in possible]

@@ -159,7 +159,8 @@ def mount_setattr(
 
 
 def statx(path: str) -> tuple[int, int, int, int]:
-    """(mode with its 12 bits, uid, gid, mtime in ns), links not followed; asked as by stat(1), birth time too."""
+    """(mode with its 12 bits, uid, gid, mtime in ns), links not followed; asked for the birth time too, as
+    stat(1) does."""
     buffer = ctypes.create_string_buffer(_STATX_SIZE)
     if _libc.statx(AT_FDCWD, _bytes(path), AT_SYMLINK_NOFOLLOW, _STATX_ALL, buffer):
         _fail("statx", path)
