@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from dirmeta.cli import main
 from dirmeta.cli.collector import judge
+from dirmeta.cli.run import run as command
 from dirmeta.cli.updating import update
 from dirmeta.judge import expectations
-from dirmeta.judge.expectations import Expectation, read, write
+from dirmeta.judge.expectations import Expectation, ExpectationError, read, write
 from dirmeta.judge.opening import UsageError, open_subject
 from dirmeta.judge.results import Report, exit_status
 from dirmeta.judge.updating import writable
@@ -41,11 +40,11 @@ GONE = entry("UNPACK-NAMES", "layer 1  f")
 
 
 @pytest.fixture
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where tar's expectations are, elsewhere than those that come with the suite."""
     (tmp_path / expectations.FOLDER).mkdir()
-    monkeypatch.setattr(expectations.locations, "fixtures", lambda: tmp_path)
-    yield tmp_path / expectations.FOLDER / "tar.toml"
+    monkeypatch.setattr("dirmeta.locations.fixtures", lambda: tmp_path)
+    return tmp_path / expectations.FOLDER / "tar.toml"
 
 
 def run(**more: Any) -> Report:
@@ -66,6 +65,7 @@ def test_a_run_expects_what_its_file_names_and_tells_why(file: Path) -> None:
     assert list(rule_lines(1, forged))[-1] == f"ok 1 {FORGED}"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's run calls nothing stale")
 def test_a_stale_entry_fails_the_run_with_file_entry_and_remedy(file: Path) -> None:
     write(file, [GONE])
     report = run(rules="UNPACK-NAMES")
@@ -77,20 +77,21 @@ def test_a_stale_entry_fails_the_run_with_file_entry_and_remedy(file: Path) -> N
     assert line in report_text(report)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's run calls nothing stale")
 def test_an_update_drops_what_is_stale_and_keeps_reasons(file: Path) -> None:
     write(file, [KEPT, GONE])
     report = run(learning=True)
     asked = wanted({**VALUES, "learning": True})
     assert " entries kept, 1 dropped, " in update(asked, open_subject(asked), report.results)
     after = read(file)
-    assert KEPT in after or not any(each.rule == FORGED and each.reason for each in after)
+    assert KEPT in after
     assert GONE not in after
 
 
 def test_a_file_that_is_wrong_is_told_before_anything_runs(file: Path) -> None:
     file.write_text("[[expected]]\nrule = 7\n", "utf-8")
-    ended = CliRunner().invoke(main, ["run", "--subject", "tar"], standalone_mode=False)
-    assert isinstance(ended.exception, UsageError | SystemExit)
+    with pytest.raises(ExpectationError, match=f"{file}: entry 1: rule: a text is wanted"):
+        command.main(["--subject", "tar"], standalone_mode=False)
 
 
 def test_there_is_nothing_to_update_for_a_program_without_a_name() -> None:
@@ -99,6 +100,6 @@ def test_there_is_nothing_to_update_for_a_program_without_a_name() -> None:
 
 
 def test_a_place_that_can_not_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(expectations.locations, "fixtures", lambda: tmp_path / "away")
+    monkeypatch.setattr("dirmeta.locations.fixtures", lambda: tmp_path / "away")
     with pytest.raises(UsageError, match=rf"{tmp_path}/away/subjects/tar\.toml: it can not be written"):
         writable(subject("tar"))

@@ -58,6 +58,11 @@ def bench_of(defect: Defect, *entries: Expectation, **wanted: tuple[str, ...]) -
         bench.lab.close()
 
 
+def skip_where_nothing_is_stale(bench: Bench) -> None:
+    if bench.lab.limits.ids is not None:
+        pytest.skip("files can not have every owner here, and nothing counts as stale")
+
+
 def judged(bench: Bench, cases: int = 160) -> RuleResult:
     """What becomes of the rule on some drawn cases, as a run puts it together."""
     few = replace(families()[FAMILY], cases=cases, shards=1)
@@ -119,6 +124,7 @@ def test_a_deviation_is_expected_though_no_drawn_case_shows_it() -> None:
 )
 def test_an_entry_that_shows_nothing_any_more_is_stale(gone: Expectation, words: str) -> None:
     with bench_of(times_at_once, entry(RETIMED), gone) as bench:
+        skip_where_nothing_is_stale(bench)
         line = bench.expected.stale[gone.rule]
     assert line.startswith(f"fixtures/subjects/miniature.toml: {words}")
     assert line.endswith("dirmeta run --subject miniature --update-expectations drops it")
@@ -152,6 +158,7 @@ def test_other_versions_and_rules_that_are_not_judged_are_left_alone() -> None:
 def test_a_switched_rule_makes_no_entry_stale() -> None:
     forged = entry('layer 1  f xattr user.overlay.impure="y"', "UNPACK-FORGED")
     with bench_of(unbroken, forged) as bench:
+        skip_where_nothing_is_stale(bench)
         assert "UNPACK-FORGED" in bench.expected.stale
     with bench_of(unbroken, forged, policies=("forged=keep",)) as bench:
         assert bench.expected == Expected()
@@ -161,6 +168,8 @@ def learned(defect: Defect, entries: Iterable[Expectation] = ()) -> tuple[Expect
     """The entries as they are after a run that updates them."""
     subject = Reference(defect, "miniature")
     with bench_of(defect, *entries) as bench:
+        if entries:
+            skip_where_nothing_is_stale(bench)
         bench.expected = replace(bench.expected, stale={}, learning=True)
         result = judged(bench)
         assert result.verdict in ("pass", "expected")

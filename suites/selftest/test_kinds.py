@@ -75,6 +75,18 @@ def test_the_place_is_the_path_with_what_is_above_and_below_it() -> None:
     assert "late explicit entry" not in other.place
 
 
+def test_of_two_orders_neither_is_the_wrong_one() -> None:
+    case = listing.parse("layer 1  d/f\n         ./d/\nlayer 2  ./d/\n         d/f")
+
+    def differing(want: Node, saw: Node) -> frozenset[Kind]:
+        difference = Difference("d", "mode", want, saw)
+        return kinds(Finding("UNPACK-ORDER", "d", "", "", 2, difference=difference), case)
+
+    one = differing(directory(0o1755), directory(0o755))
+    assert one == differing(directory(0o755), directory(0o1755))
+    assert "late explicit entry" in next(iter(one)).place
+
+
 def test_a_root_called_slash_is_another_place_than_one_called_dot() -> None:
     slash, dot = (listing.parse(f"layer 1  {name} 0700") for name in ("/", "./"))
     finding = found("mode", directory(0o700), directory(), path="")

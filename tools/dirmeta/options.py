@@ -83,6 +83,7 @@ OPTIONS: Final = (
         "learning",
         "write what the subject deviates in to its file of expected deviations, and drop what is stale",
         is_flag=True,
+        under_pytest="--learn-expectations",
     ),
 )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final, NamedTuple
 
 from dirmeta.generate.features import OF_LAYERS, features
@@ -17,6 +16,8 @@ from dirmeta.rules.words import presence
 
 _DAY: Final = 24 * 60 * 60 * spelling.NANO
 _BITS: Final = {"permissions": 0o777, "setuid": 0o4000, "setgid": 0o2000, "sticky bit": 0o1000}
+_COMPARING: Final = frozenset(("UNPACK-ORDER", "UNPACK-PARALLEL", "UNPACK-OFF"))
+"""Rules by which two unpackings are compared, of which neither is the one that is wrong."""
 _OF_PARENTS: Final = frozenset(("implied directory", "nested implied directory"))
 _NAMED: Final = re.compile(r"""(?<!\w)'[^']*'|"[^"]*"|\S*[/\d]\S*""")
 """What a tool's message says of one case alone: what is quoted, paths and numbers."""
@@ -42,24 +43,32 @@ class Kind(NamedTuple):
 
 def kinds(finding: Finding, case: Case) -> frozenset[Kind]:
     """Everything that a finding on the case shows; one, or several where bits of a mode differ."""
-    place = _place(finding, case)
     difference = finding.difference
-    wrongs = _of_difference(difference) if difference else (_of_words(finding, case),)
-    return frozenset(Kind(wrong, place) for wrong in wrongs)
+    if difference is None:
+        return frozenset((Kind(_of_words(finding, case), _all_of(finding, case)),))
+    if finding.rule in _COMPARING:
+        both = frozenset(shape for layer in case.stack for shape in _place(difference.path, layer, case))
+        return frozenset((Kind(f"{difference.what} {_of_name(difference.name)}".strip(), both),))
+    place = _place(difference.path, case.stack[finding.layer - 1], case)
+    return frozenset(Kind(wrong, place) for wrong in _of_difference(difference))
 
 
-def _place(finding: Finding, case: Case) -> frozenset[str]:
-    setup = Setup(namespace=case.setup.namespace)
-    layer = case.stack[finding.layer - 1] if finding.layer else None
-    if layer is None:
-        return _shapes(replace(case, setup=setup))
-    if finding.difference is None:
-        return _shapes(Case((layer,), setup))
-    path = finding.difference.path
+def _all_of(finding: Finding, case: Case) -> frozenset[str]:
+    """What the layer has that a finding is about, or all layers."""
+    layers = case.stack[finding.layer - 1 : finding.layer] if finding.layer else case.stack
+    return _shapes(Case(layers, _setup(case)))
+
+
+def _place(path: str, layer: Layer, case: Case) -> frozenset[str]:
     around = Layer(tuple(each for each in layer if _is_near(each.place, path)))
     own = Layer(tuple(each for each in layer if each.place == path))
-    of_own = frozenset(f"own {each}" for each in _shapes(Case((own,), setup)) - _OF_PARENTS)
-    return of_own | _shapes(Case((around,), setup))
+    of_own = frozenset(f"own {each}" for each in _shapes(Case((own,), _setup(case))) - _OF_PARENTS)
+    return of_own | _shapes(Case((around,), _setup(case)))
+
+
+def _setup(case: Case) -> Setup:
+    """What decides which xattrs are overlayfs's, and no more."""
+    return Setup(namespace=case.setup.namespace)
 
 
 def _shapes(case: Case) -> frozenset[str]:
@@ -115,8 +124,8 @@ def _of_time(want: int | None, saw: int | None) -> str:
 
 
 def _of_name(name: str) -> str:
-    """An ACL by its own name, what is overlayfs's as such, others by their namespace."""
-    if name in overlayfs.ACLS:
+    """An ACL by its own name, what is overlayfs's as such, others by their namespace; "" for none."""
+    if not name or name in overlayfs.ACLS:
         return name
     return f"{name.partition('.')[0]}.{'overlay.' * overlayfs.is_overlay_private(name)}*"
 

@@ -41,7 +41,8 @@ class Tool:
 
 _TARFILE: Final = (
     "import sys, tarfile; tarfile.open(fileobj=sys.stdin.buffer, mode='r|')"
-    ".extractall(sys.argv[1], filter=sys.argv[2], numeric_owner=True)"
+    ".extractall(sys.argv[1], numeric_owner=True, filter=lambda member, dest: "
+    "tarfile.tar_filter(member, dest).replace(mode=member.mode, deep=False))"
 )
 _LIBARCHIVE: Final = (
     "import os, sys, libarchive; from libarchive import extract; os.chdir(sys.argv[1]); "
@@ -70,7 +71,7 @@ TOOLS: Final[dict[str, Tool]] = {
     ),
     "tarfile": Tool(
         "Python's tarfile", sys.executable,
-        ("-I", "-c", _TARFILE, "{dest}", "fully_trusted"),
+        ("-I", "-c", _TARFILE, "{dest}"),
         ("-V",), r"Python (\S+)", "python3", (),
     ),
     "libarchive-c": Tool(
