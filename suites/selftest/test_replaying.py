@@ -144,6 +144,7 @@ def test_a_program_that_does_not_come_to_its_end_verifies_nothing(
     at: type[Step], failure: Failure | LabError, says: str
 ) -> None:
     results = judged(Failing(at, failure), then("chmod a mode=0755 as 7:7", "remount"))
+    results = [result for result in results if result.verdict != "n/a"]  # rules that take more of a lab
     assert {result.verdict for result in results} == {"unverified"}
     assert all(result.reason.startswith(says) for result in results)
     assert exit_status(results) == 4
