@@ -113,6 +113,33 @@ def test_an_end_that_no_order_has_is_found(wrong: dict[str, object]) -> None:
     assert (finding.rule, finding.where) == ("COPYUP-PRESERVE", "d")
 
 
+def in_two(second: Operation, lasting: str) -> list[Finding]:
+    """What is made of a changed mtime at a path, after "d/e" and `second` by different processes."""
+    below = {"d/e": Node("directory"), "d/f": Node("directory")}
+    start = Mounted(({**LOWERS[0], **below}, LOWERS[1]), {"": ROOT}, START.how)
+    first = Operation("chmod", (("path", "d/e"), ("mode", 0o711)))
+    state = State(start)
+    for operation in (first, second):
+        _, state = answered(state, operation)
+    view = state.mounted.view.tree
+    view = {**view, lasting: view[lasting]._replace(mtime=1)}
+    return found(RacesSeen(start, ((first,), (second,)), (RaceSeen(((0,), (0,)), {}, view),)))
+
+
+@pytest.mark.parametrize(
+    ("second", "path", "forgiven"),
+    [
+        (Operation("chmod", (("path", "d/f"), ("mode", 0o711))), "d", True),
+        (Operation("chmod", (("path", "d/f"), ("mode", 0o711))), "", False),
+        (Operation("chmod", (("path", "d/f"), ("mode", 0o711))), "d/f", False),
+        (Operation("utimens", (("path", "d"), ("mtime", 5))), "d", True),
+        (CHMOD, "d", False),
+    ],
+)
+def test_only_two_that_put_a_time_back_may_change_it(second: Operation, path: str, forgiven: bool) -> None:
+    assert [each.where for each in in_two(second, path)] == ([] if forgiven else [path or "."])
+
+
 def test_a_name_that_is_lost_is_found() -> None:
     view = view_after(MKDIR, CHMOD)
     race = RaceSeen(((0,), (0,)), {}, {path: node for path, node in view.items() if path != "d/new"})

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from itertools import permutations
 from typing import NamedTuple
 
-from dirmeta.model import listing, rehearsal
+from dirmeta.model import listing, paths, program, rehearsal
 from dirmeta.model.mounted import Mounted
 from dirmeta.model.rehearsal import State
 from dirmeta.model.stack import Operation
 from dirmeta.model.tree import Node, Tree
-from dirmeta.rules.findings import Finding, differences
+from dirmeta.rules.findings import Difference, Finding, differences
 from dirmeta.rules.registry import Trial, judges
 
 Metadata = tuple[int, int, int]
@@ -139,23 +140,50 @@ def comes_to_a_serial_order(trial: Trial) -> Iterator[Finding]:
     if seen.failed:
         yield Finding("COPYUP-PRESERVE", "the mount", "mounted and run", seen.failed)
         return
+    lost = times_that_may_be_lost(seen)
     for race, orders in zip(seen.races, _orders(trial), strict=True):
-        if not orders.ends:
+        wrong = [_wrong(end, race.view, lost, trial.terms.granularity) for end in orders.ends]
+        if not wrong:
             said = _answers(seen, race)
             yield Finding("COPYUP-PRESERVE", "the answers", "those of some serial order", said)
-        elif not any(_is_alike(end, race.view, trial.terms.granularity) for end in orders.ends):
-            yield _nearest(orders.ends, race.view, trial.terms.granularity)
+        elif least := min(wrong, key=len):
+            where = ", ".join(dict.fromkeys(each.path or "." for each in least))
+            what = f"another {least[0].what}"
+            yield Finding("COPYUP-PRESERVE", where, "what some serial order leaves", what)
 
 
-def _is_alike(want: Tree, saw: Tree, granularity: int) -> bool:
-    return all(each.what == "link" for each in differences(want, saw, granularity))
+def _wrong(want: Tree, saw: Tree, lost: Set[str], granularity: int) -> list[Difference]:
+    """In what an end differs from what is there; see `times_that_may_be_lost` for `lost`."""
+    return [
+        each
+        for each in differences(want, saw, granularity)
+        if each.what != "link" and not (each.what == "mtime" and each.path in lost)
+    ]
 
 
-def _nearest(ends: Sequence[Tree], saw: Tree, granularity: int) -> Finding:
-    """In what the end that comes nearest differs from what is there."""
-    least = min((differences(end, saw, granularity) for end in ends), key=len)
-    paths = ", ".join(dict.fromkeys(each.path or "." for each in least))
-    return Finding("COPYUP-PRESERVE", paths, "what some serial order leaves", f"another {least[0].what}")
+def times_that_may_be_lost(seen: RacesSeen) -> frozenset[str]:
+    """Directories whose mtime two processes can undo each other.
+
+    Copy-up, the stock one as well, reads the parent's mtime first and puts it back last, holding nothing in
+    between (ovl_copy_up_one, `pstat`): what another copy-up or utimensat does there meanwhile is undone, or
+    made to last.
+    """
+    copied = [_copied_up(actor, seen.start) for actor in seen.actors]
+    set_by = [{program.path(each) for each in actor if each.op == "utimens"} for actor in seen.actors]
+    return frozenset(
+        paths.parent(mine)
+        for one, other in permutations(range(len(seen.actors)), 2)
+        for mine in copied[one]
+        if paths.parent(mine) in set_by[other]
+        or any(theirs != mine and paths.parent(theirs) == paths.parent(mine) for theirs in copied[other])
+    )
+
+
+def _copied_up(operations: Iterable[Operation], start: Mounted) -> set[str]:
+    """What shows at first, is not in the upper, and may be copied up for these operations."""
+    named = {str(value) for each in operations for name, value in each.args if name in ("path", "to")}
+    near = {up for path in named for up in (path, *paths.ancestors(path))}
+    return {path for path in near if path and path not in start.upper and path in start.view.tree}
 
 
 def _answers(seen: RacesSeen, race: RaceSeen) -> str:
