@@ -21,6 +21,8 @@ from dirmeta.subjects.engines import inside
 from dirmeta.subjects.engines.applied import Applied
 from dirmeta.subjects.engines.listing import Wanted, listing
 
+from .worlds import skip_without
+
 S = 10**9
 BEFORE = """\
 total 0
@@ -129,4 +131,4 @@ def test_a_directory_that_an_image_lacks_is_told_by_its_name() -> None:
             with pytest.raises(WorkerError, match=r"^/a/l in the image: l is no directory; ask for another"):
                 world.call(listing, Wanted(stack, "a/l"))
     except WorkerError as why:
-        pytest.skip(str(why))
+        skip_without(why)

@@ -28,6 +28,7 @@ from dirmeta.rules.parity import contradictions
 from dirmeta.rules.registry import Terms
 
 from .miniatures.parity import UnpackingLab, parity
+from .worlds import skip_without
 
 TAR = "sequential:tar"
 OPEN = ("PARITY-SYMLINK", "PARITY-NONDIR", "PARITY-ROOTOPQ")
@@ -62,7 +63,7 @@ def result(rule: str, bench: Bench) -> RuleResult:
     try:
         return run_shard(small(family), name, 0, [rule], bench)[rule]
     except LabError as why:
-        pytest.skip(str(why))
+        skip_without(why)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -21,6 +21,8 @@ from dirmeta.model.stack import Credentials
 from dirmeta.model.tree import Node, NodeKind, Tree, with_mode
 from dirmeta.observe.steps import Job, Layout, Operate, Outcome, Walk
 
+from .worlds import skip_without
+
 IDS = (0, 7, 8, 4711)
 SEVERAL = 8
 """Files of one job, each met by all of a few people."""
@@ -74,7 +76,7 @@ def lab() -> Iterator[HostLab]:
     try:
         lab = HostLab()
     except LabError as error:
-        pytest.skip(str(error))
+        skip_without(error)
     with lab:
         if lab.limits.ids is not None or not lab.limits.acls:
             pytest.skip("files of several owners, with ACLs, take root")

@@ -36,6 +36,7 @@ from dirmeta.sandbox import serve
 from dirmeta.sandbox.worker import Worker, WorkerError
 
 from .test_generate import drawn
+from .worlds import skip_without
 
 DAY = 24 * 3600 * 1_000_000_000
 STOPS = "\nwalk() {\n\tkill -s STOP $$\n}\n"
@@ -114,7 +115,7 @@ def inside() -> Iterator[Worker]:
     try:
         worker = Worker()
     except WorkerError as error:
-        pytest.skip(str(error))
+        skip_without(error)
     with worker:
         yield worker
 
@@ -125,7 +126,7 @@ def bench() -> Iterator[Bench]:
     try:
         found = open_bench(wanted, open_subject(wanted))
     except LabError as error:
-        pytest.skip(str(error))
+        skip_without(error)
     yield found
     found.lab.close()
 

@@ -13,6 +13,8 @@ from dirmeta.streams.tar import encode
 from dirmeta.subjects import Subject, SubjectError, UnknownSubject, subject
 from dirmeta.subjects.containersstorage import DRIVERS
 
+from ..worlds import skip_without
+
 NAME = "containers-storage+dirmeta"
 LAYER = Layer((
     Entry("./", "directory", 0o711, mtime=-3),
@@ -36,7 +38,7 @@ def test_each_driver_unpacks_what_the_oracle_says(driver: str, delegate: bool) -
     try:
         host = lab("host", Wanted(tested))
     except LabError as why:
-        pytest.skip(str(why))
+        skip_without(why)
     try:
         namespace = host.limits.namespaces[0]
         [[ended, seen]] = host.run([Job((Unpack("l1", encode(LAYER), namespace, delegate), Walk("l1")))])

@@ -9,6 +9,7 @@ from dirmeta.judge.matrix import Asked, Model, Row, compare
 from dirmeta.judge.modelling import models
 from dirmeta.subjects import UnknownSubject
 
+from ..worlds import skip_without
 from .scripts import EXAMPLE, script, spoiled
 
 CASES = corpus()
@@ -18,7 +19,7 @@ KEEP: Model = ("sequential", "keep")
 def row(spec: str, timeout: float = 30.0) -> Row:
     [found] = compare(Asked((spec,), CASES, timeout, KEEP), lambda row: None)
     if found.status == "error" and "world" in found.why:
-        pytest.skip(found.why)
+        skip_without(found.why)
     return found
 
 

@@ -8,13 +8,12 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-
 from dirmeta.judge.composing import SMOKE
 from dirmeta.subjects.engines.base import EngineError
 from dirmeta.subjects.engines.program import program_engine
 from dirmeta.subjects.engines.world import World
 
+from ..worlds import skip_without
 from .scripts import script
 
 MOUNTS = Path("/proc/self/mountinfo")
@@ -43,7 +42,7 @@ def opened(path: Path) -> World:
     try:
         return World(program_engine(str(path)))
     except EngineError as why:
-        pytest.skip(str(why))
+        skip_without(why)
 
 
 def test_what_an_engine_starts_and_mounts_ends_with_its_world(tmp_path: Path) -> None:

@@ -13,32 +13,25 @@ from dirmeta.subjects.base import Subject
 from dirmeta.subjects.engines.applied import apply
 from dirmeta.subjects.engines.base import Compose, EngineError, NotInstalled, Root, Traits
 from dirmeta.subjects.engines.image import Image
+from dirmeta.subjects.engines.layerwise import Layerwise
 from dirmeta.subjects.engines.process import environment, found, run
 
 KIND: Final = "btrfs"
 
 
 @dataclass(frozen=True)
-class Snapshots:
+class Snapshots(Layerwise):
     """Layers on a btrfs file system in a file, on a loop device.
 
     subject  applies them
     path     of the program ``btrfs``
     """
 
-    subject: Subject
     path: str
 
+    how: ClassVar[str] = KIND
     traits: ClassVar[Traits] = Traits("sequential", "keep")
     root: ClassVar[bool] = True
-
-    @property
-    def name(self) -> str:
-        return f"{KIND}:{self.subject.name}"
-
-    @property
-    def version(self) -> str:
-        return self.subject.version
 
     @contextmanager
     def session(self, home: str) -> Iterator[Compose]:

@@ -11,20 +11,19 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, Final, TypeVar
+from typing import ClassVar, TypeVar
 
 from dirmeta.model.stack import Layer
 from dirmeta.observe.forks import Fork
 from dirmeta.streams import tar
 from dirmeta.subjects.base import Subject
-from dirmeta.subjects.engines.base import Compose, EngineError, Refused, Root, Traits
+from dirmeta.subjects.engines.base import Root, Traits
 from dirmeta.subjects.engines.image import Image
-from dirmeta.subjects.engines.mounting import namespace
+from dirmeta.subjects.engines.layerwise import Layerwise, unpack
 
-UMASK: Final = 0o022
 Identity = tuple[int, int]
 Times = Mapping[Identity, int]
 """Directory → mtime in ns."""
@@ -32,30 +31,16 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Applied:
+class Applied(Layerwise):
     """Every layer goes into the same directory.
 
     subject  of ``sequential`` semantics: neither marks nor whiteouts
     """
 
-    subject: Subject
-
+    how: ClassVar[str] = "sequential"
     traits: ClassVar[Traits] = Traits("sequential", "keep")
-    root: ClassVar[bool] = False
 
-    @property
-    def name(self) -> str:
-        return f"sequential:{self.subject.name}"
-
-    @property
-    def version(self) -> str:
-        return self.subject.version
-
-    @contextmanager
-    def session(self, home: str) -> Iterator[Compose]:
-        yield self._compose
-
-    def _compose(self, image: Image, work: str) -> Root:
+    def compose(self, image: Image, work: str) -> Root:
         root = f"{work}/root"
         os.mkdir(root)
         for layer in image.stack:
@@ -67,13 +52,7 @@ def apply(subject: Subject, layer: Layer, root: str, work: str) -> None:
     """Apply one layer to what stands in `root`, which is in `work`. Raises Refused, EngineError."""
     times = _inside(root, partial(_make_way, layer))
     for part in _parts(layer):
-        ended = subject.unpack(
-            tar.encode(part, "pax"), root, namespace=namespace(), delegate=False, umask=UMASK, work=work
-        )
-        if ended.trouble:
-            raise EngineError(f"{subject.name}: {ended.message}")
-        if ended.status:
-            raise Refused(f"{subject.name}: {ended.message}")
+        unpack(subject, tar.encode(part, "pax"), root, work, delegate=False)
     _inside(root, partial(_give_back, times, layer))
 
 
