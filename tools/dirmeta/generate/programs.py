@@ -116,6 +116,8 @@ def _setup(choices: Choices, limits: Limits, *, reused: bool, cramped: bool) -> 
     options = tuple(option for option in wanted if (namespace, option) not in limits.refused)
     if ("index", "on") not in options or namespace == "user":  # of user.* xattrs, its index is lost
         options = tuple(option for option in options if option[0] != "nfs_export")
+    # A full upper is a tmpfs, which has to hold all xattrs that cases have; not before 6.6.
+    cramped = cramped and limits.backings[0] == "tmpfs"
     room = 1 + choices.index(_ROOM) if cramped else 0
     reused = reused or (cramped and choices.chance(1, 2))
     return Setup(
