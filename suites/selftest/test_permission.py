@@ -164,13 +164,17 @@ def test_who_may_set_user_xattrs(lab: HostLab, drawn: list[Node], who: Credentia
 
 
 @always
-@given(drawn=several(directories), who=people, drawn_lines=lines.filter(bool), bits=st.integers(0, 0o777))
+@given(
+    drawn=several(directories), who=people, value=st.none() | st.builds(access_acl, lines.filter(bool), nine)
+)
 def test_whose_acl_leaves_setgid(
-    lab: HostLab, drawn: list[Node], who: Credentials, drawn_lines: Named, bits: int
+    lab: HostLab, drawn: list[Node], who: Credentials, value: bytes | None
 ) -> None:
-    value = access_acl(drawn_lines, bits)
+    """An ACL that is set, and one that is removed."""
     tree = {str(n): node for n, node in enumerate(drawn)}
-    calls = [Operate("setxattr", f"d/{n}", (overlayfs.ACL_ACCESS, value), who) for n in tree]
+    call = "removexattr" if value is None else "setxattr"
+    told = (overlayfs.ACL_ACCESS,) if value is None else (overlayfs.ACL_ACCESS, value)
+    calls = [Operate(call, f"d/{n}", told, who) for n in tree]
     said, seen = done(lab, tree, calls)
     for (n, node), number in zip(tree.items(), said, strict=True):
         assert number == (0 if permission.owns(who, node) else errno.EPERM)

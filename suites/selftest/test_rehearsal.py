@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from dirmeta.model import rehearsal
+from dirmeta.model import acl, rehearsal
 from dirmeta.model.entries import Entry
-from dirmeta.model.mounted import How, Mounted
+from dirmeta.model.mounted import How, Mounted, with_xattrs
+from dirmeta.model.overlayfs import ACL_ACCESS
 from dirmeta.model.rehearsal import EMPTY, State, moved
 from dirmeta.model.stack import Case, Credentials, Layer, Operation, Setup
 from dirmeta.model.tree import WHITEOUT, Node, Tree
@@ -188,3 +189,13 @@ def test_a_reused_upper_is_the_topmost_layer() -> None:
     assert ("a" in begun.lowers[0], "b" in begun.upper) == (True, True)
     fresh = rehearsal.begun(replace(case, setup=Setup(layout="model", upper=True)), How(True)).mounted
     assert (len(fresh.lowers), fresh.upper) == (2, EMPTY)
+
+
+@pytest.mark.parametrize(("gid", "mode"), [(8, 0o2755), (4711, 0o755)])
+def test_who_removes_an_acl_from_outside_the_group_takes_setgid_too(gid: int, mode: int) -> None:
+    shared = with_xattrs(
+        Node("directory", 0o2755, 7, 8), {ACL_ACCESS: acl.parse("u::rwx,u:9:r-x,g::r-x,m::r-x,o::r-x")}
+    )
+    removal = Operation("removexattr", (("path", "a"), ("name", ACL_ACCESS)), Credentials(7, gid))
+    after = upper_after({"": DIRECTORY, "a": shared}, removal)["a"]
+    assert (after.mode, after.xattr(ACL_ACCESS)) == (mode, None)

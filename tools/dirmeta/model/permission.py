@@ -107,5 +107,5 @@ def chmodded(node: Node, who: Credentials, mode: int) -> int:
 
 
 def keeps_setgid(node: Node, who: Credentials) -> bool:
-    """Whether a new access ACL leaves the setgid bit."""
+    """Whether the setgid bit stays where an access ACL is set or removed; see `ovl_set_acl`."""
     return is_in(who, node.gid) or has(who, "fsetid")

@@ -214,8 +214,10 @@ class Writer(Upper):
             if name in overlayfs.ACLS:
                 raise Unknown
             raise Denied(errno.ENODATA)
+        keeps = name != overlayfs.ACL_ACCESS or permission.keeps_setgid(self.governing(path), who)
         self.settle(path)
-        self.put(path, with_xattrs(self.upper[path], {self._stored_name(path, name): None}))
+        node = with_xattrs(self.upper[path], {self._stored_name(path, name): None})
+        self.put(path, node if keeps else node._replace(mode=node.mode & ~SETGID))
 
     def _stored_name(self, path: str, name: str) -> str:
         """The name under which the upper keeps an xattr: the mount's own are escaped."""
