@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-from dirmeta.labs.guest.console import Console, agent_failure, excerpt, trouble
+from dirmeta.labs.guest.console import agent_failure, excerpt, trouble
+from dirmeta.labs.native.console import Console
 
 LINES = {
     "panic": "[    0.17] Kernel panic - not syncing: Kernel mode fault at addr 0x0, ip 0x6021e7be",

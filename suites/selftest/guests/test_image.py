@@ -11,7 +11,8 @@ import pytest
 from dirmeta.labs import LabError
 from dirmeta.labs.guest import bzimage, image, machine
 from dirmeta.labs.guest.bzimage import Kernel
-from dirmeta.labs.guest.console import Console, explanation
+from dirmeta.labs.guest.console import explanation
+from dirmeta.labs.native.console import Console
 from dirmeta.model.tree import Node
 from dirmeta.observe.steps import Job, Layout, Mount, Walk
 

@@ -27,6 +27,7 @@ KINDS = {
     "lost": "lost",
     "lockdep-debug": "lockdep",
     "atomic-sleep-debug": "atomic sleep",
+    "use-after-free-debug": "KASAN",
 }
 SILENT = ("hang", "lost")
 FAMILY = "merge/test_small_scope::two_layers"

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from dirmeta.labs.base import LabError
-from dirmeta.labs.guest.console import Console
-from dirmeta.labs.guest.port import Port
-from dirmeta.labs.guest.wire import LENGTH, Late, Lost
+from dirmeta.labs.native.console import Console
+from dirmeta.labs.native.ear import LENGTH, Late, Lost
+from dirmeta.labs.native.port import Port
 
 PATIENCE = 20.0
 
@@ -31,26 +31,26 @@ def port(console: Console) -> Iterator[Port]:
 
 def say(port: Port, text: bytes) -> None:
     """What the agent does to answer."""
-    os.write(port.guest, LENGTH.pack(len(text)) + text)
+    os.write(port.theirs, LENGTH.pack(len(text)) + text)
 
 
 def test_a_request_and_its_answer(port: Port) -> None:
     say(port, b"")
-    port.wait_for_guest(PATIENCE)
+    port.wait(PATIENCE)
     say(port, b"answer")
     assert port.exchange(b"request", PATIENCE) == b"answer"
-    assert os.read(port.guest, 100) == LENGTH.pack(7) + b"request"
+    assert os.read(port.theirs, 100) == LENGTH.pack(7) + b"request"
 
 
 def test_an_answer_is_waited_for_to_its_end(port: Port) -> None:
-    os.write(port.guest, LENGTH.pack(4) + b"ab")
+    os.write(port.theirs, LENGTH.pack(4) + b"ab")
     with pytest.raises(Late):
         port.exchange(b"", 0.01)
 
 
 def test_silence_is_late(port: Port) -> None:
     with pytest.raises(Late):
-        port.wait_for_guest(0.01)
+        port.wait(0.01)
 
 
 def test_a_request_nobody_takes_is_late(port: Port) -> None:
@@ -66,7 +66,7 @@ def test_a_request_has_to_fit(port: Port) -> None:
 def test_a_guest_that_went_is_lost(port: Port) -> None:
     port.hand_over()
     with pytest.raises(Lost):
-        port.wait_for_guest(PATIENCE)
+        port.wait(PATIENCE)
     with pytest.raises(Lost):
         port.exchange(b"request", PATIENCE)
 
@@ -76,10 +76,10 @@ def test_a_guest_that_went_without_reading_is_lost(port: Port) -> None:
         port.exchange(b"request", 0.01)
     port.hand_over()
     with pytest.raises(Lost):
-        port.wait_for_guest(PATIENCE)
+        port.wait(PATIENCE)
 
 
 def test_a_panic_ends_the_wait(port: Port, console: Console) -> None:
     os.write(console.writing, b"Kernel panic - not syncing: VFS\n")
     with pytest.raises(Lost):
-        port.wait_for_guest(PATIENCE)
+        port.wait(PATIENCE)

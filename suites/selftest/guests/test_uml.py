@@ -11,33 +11,21 @@ from pathlib import Path
 
 import pytest
 
-from dirmeta.generate.packing import pack
-from dirmeta.judge.draw import Batch, Scope, feed
-from dirmeta.judge.experiments import Conditions
-from dirmeta.judge.families import families
 from dirmeta.labs.base import LabError, Misbehaviour
-from dirmeta.labs.guest import jobs as fast
 from dirmeta.labs.guest.lab import GuestLab
 from dirmeta.labs.guest.uml import Uml
 from dirmeta.labs.host import HostLab
+from dirmeta.labs.native import jobs as native
 from dirmeta.model import overlayfs
 from dirmeta.model.tree import Node, Tree
 from dirmeta.observe.steps import Failure, Job, Layout, Log, Mount, Result, Unmount, Walk
 from suites.selftest.guests.conftest import DIRECTORY, KERNELS, image
-
-
-def drawn_jobs(lab: GuestLab, family: str, count: int) -> list[Job]:
-    """The jobs of some packs of a family, as a run has them done."""
-    chosen = families()[family]
-    assert not isinstance(chosen.draws, Scope)
-    batches: list[Batch] = []
-    feed(chosen.draws(lab.limits, chosen.pack), count, 7, batches.append)
-    return [next(chosen.does(pack(batch), Conditions(log=True))) for batch in batches]
+from suites.selftest.rows import merging_jobs
 
 
 def test_batched_plain_and_python_rows_are_the_same(guest: GuestLab, plain_guest: GuestLab) -> None:
-    jobs = drawn_jobs(guest, "merge/test_source::source", 6)
-    assert all(map(fast.takes, jobs))
+    jobs = merging_jobs(guest, 6)
+    assert all(map(native.takes, jobs))
     assert guest.remark
     assert not plain_guest.remark
     batched = timeless(guest.run(jobs))

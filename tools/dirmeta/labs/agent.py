@@ -35,12 +35,16 @@ class Unpacks(Protocol):
 
 
 class Welcome(NamedTuple):
-    """What an agent says of its host once it has started."""
+    """What an agent says of its host once it has started.
+
+    left_out  xattrs that a walk does not tell of
+    """
 
     limits: Limits
     claims_feature: bool
     kernel: str
     log_readable: bool
+    left_out: tuple[str, ...]
 
 
 class Calls:
@@ -77,7 +81,8 @@ class Agent:
             limits, claims = self._probe(kind, kinds[position + 1 :])
             # tmpfs holds no user.* xattrs before 6.6, and cases are full of them.
             if "user" in limits.namespaces and (limits.trusted or not _privileged()):
-                return Welcome(limits, claims, os.uname().release, log.readable)
+                left_out = tuple(sorted(self._executor.left_out))
+                return Welcome(limits, claims, os.uname().release, log.readable, left_out)
         raise ScratchError(
             "no scratch space here holds overlayfs's xattrs on this kernel (on tmpfs that takes "
             "CONFIG_TMPFS_XATTR, and 6.6 for user.*); give a directory on ext4, xfs or btrfs (--scratch DIR)"

@@ -10,6 +10,8 @@ from typing import Final
 
 from dirmeta.labs import agent
 from dirmeta.labs.base import LabError
+from dirmeta.labs.native import routes
+from dirmeta.labs.native.program import Program, obstacle
 from dirmeta.observe import transport
 from dirmeta.observe.steps import Job, Result, Unpack, UnpackTogether
 from dirmeta.sandbox.worker import START_TIMEOUT, Worker, WorkerError
@@ -28,44 +30,78 @@ class HostLab:
     interrupt the next `run` starts it anew.
     """
 
-    remark: Final = ""
-
     def __init__(
         self, subject: agent.Unpacks | None = None, *, backing: str = "tmpfs", directory: str | None = None
     ) -> None:
         self._subject = subject
         self._backing = backing
         self._directory = os.path.realpath(directory) if directory else ""
-        self._worker = self._started()
+        self._native: Program | None = None
+        self._start()
 
-    def _started(self) -> Worker:
+    def _start(self) -> None:
         if self._directory and not os.path.isdir(self._directory):
             raise LabError(f"{self._directory}: no such directory; give one that exists")
+        self._close_native()
+        if not obstacle():
+            self._native = Program()
         try:
-            worker = Worker(writable=[self._directory] if self._directory else [])
-        except WorkerError as error:
-            raise LabError(str(error)) from error
-        try:
-            welcome = worker.call_within(
-                START_TIMEOUT, agent.start, self._subject, self._backing, self._directory
+            self._worker = Worker(
+                writable=[self._directory] if self._directory else [],
+                fds=self._native.fds if self._native else (),
             )
         except WorkerError as error:
-            worker.close()
+            self._close_native()
             raise LabError(str(error)) from error
-        self.limits, self.claims_feature, self.kernel, self.log_readable = welcome
-        return worker
+        try:
+            welcome = self._worker.call_within(
+                START_TIMEOUT, agent.start, self._subject, self._backing, self._directory
+            )
+            if self._native:
+                self._native.start(self._worker, welcome.left_out)
+        except WorkerError as error:
+            self.close()
+            raise LabError(str(error)) from error
+        except BaseException:
+            self.close()
+            raise
+        self.limits, self.claims_feature, self.kernel, self.log_readable, _ = welcome
+
+    @property
+    def remark(self) -> str:
+        """Why it is slow, where it is."""
+        return f"slower, in Python alone: {why}" if (why := obstacle()) else ""
 
     def run(self, jobs: Sequence[Job], timeout: float = JOB_TIMEOUT) -> list[list[Result]]:
         """The results of each job, one a step, a `Failure` last where a step could not be done.
 
         timeout  seconds for all jobs together, beside what the subject may take. Raises LabError.
         """
+        if not self._worker.alive:
+            self._start()
+        if not self._native:
+            return self.run_in_python(jobs, timeout)
+        native = self._native
+        return routes.run(
+            jobs,
+            lambda request: self._exchange(native, request, timeout),
+            lambda jobs: self.run_in_python(jobs, timeout),
+        )
+
+    def _exchange(self, native: Program, request: bytes, timeout: float) -> bytes:
+        try:
+            return native.exchange(request, timeout)
+        except BaseException:  # an interrupt, too, leaves the exchange half done
+            self._worker.kill()
+            self._close_native()
+            raise
+
+    def run_in_python(self, jobs: Sequence[Job], timeout: float = JOB_TIMEOUT) -> list[list[Result]]:
+        """The same by the executor in Python alone."""
         patience = getattr(self._subject, "timeout", 0.0)
         timeout += patience * sum(
             isinstance(step, Unpack | UnpackTogether) for job in jobs for step in job.steps
         )
-        if not self._worker.alive:
-            self._worker = self._started()
         try:
             answers = self._worker.call_within(timeout, agent.run, list(map(transport.flat_job, jobs)))
         except WorkerError as error:
@@ -73,12 +109,22 @@ class HostLab:
         return list(map(transport.results, answers))
 
     def processor_time(self) -> float:
-        """Seconds that the process inside has worked, without the programs it has run. Raises WorkerError."""
-        return self._worker.call(time.process_time)
+        """Seconds that the agents have worked, without the programs they have run. Raises LabError."""
+        try:
+            python = self._worker.call(time.process_time)
+        except WorkerError as error:
+            raise LabError(str(error)) from error
+        return python + (self._native.processor_time() if self._native else 0.0)
 
     def close(self) -> None:
         """End it; everything inside is gone when this returns."""
         self._worker.close()
+        self._close_native()
+
+    def _close_native(self) -> None:
+        if self._native:
+            self._native.close()
+            self._native = None
 
     def __enter__(self) -> HostLab:
         return self

@@ -31,13 +31,14 @@ class Executor:
 
     scratch  makes scratch directories, which take their mounts with them when they go
     unpack   what the steps Unpack and UnpackTogether run
+    `left_out` are the xattrs that walks do not tell of.
     """
 
     def __init__(self, scratch: ScratchFactory, unpack: Unpacker, kernel: Kernel) -> None:
         self._scratch = scratch
         self._unpack = unpack
         self._kernel = kernel
-        self._ignored = answered_by_lsm(running_lsms()) | ALIASES
+        self.left_out: Final = answered_by_lsm(running_lsms()) | ALIASES
 
     def run(self, job: Job) -> list[Result]:
         """One result a step; where a step can not be done, its `Failure` is the last one."""
@@ -50,7 +51,7 @@ class Executor:
 
     def _run_in(self, scratch: Scratch, todo: Sequence[Step]) -> list[Result]:
         results: list[Result] = []
-        session = _Session(scratch, self._unpack, self._kernel, self._ignored)
+        session = _Session(scratch, self._unpack, self._kernel, self.left_out)
         os.chdir(scratch.path)
         try:
             for step in todo:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from typing import Final
+
+from dirmeta.labs.native.console import Console, last_word
 
 _TROUBLE: Final = (
     ("panic", re.compile(r"Kernel panic - not syncing: (?!Attempted to kill init)(.*)|Kernel mode fault.*")),
@@ -19,75 +20,9 @@ _TROUBLE: Final = (
     ("warning", re.compile(r"WARNING: .*")),
 )
 """What it is called, and the line that says it; the first that fits counts."""
-_AGENT: Final = re.compile(r"dirmeta agent: (.*)")
 _INIT: Final = "Attempted to kill init"
 """What a kernel panics with when its first process, the agent, is gone: no fault of the kernel's."""
-_PANIC: Final = b"Kernel panic - not syncing"
-_PIECE: Final = 1 << 16
-_KEPT: Final = 1 << 22
-"""Bytes after which no more are kept."""
 _TAIL: Final = 12
-_CLEAN: Final = re.compile(r"\x1b\[[0-9;]*m|\r")
-
-
-class Console:
-    """The text a guest writes into a pipe, whose ends are `reading` and, until it is closed, `writing`."""
-
-    def __init__(self) -> None:
-        self.reading, self.writing = os.pipe2(os.O_CLOEXEC)
-        os.set_blocking(self.reading, False)
-        self._bytes = bytearray()
-        self._seen = 0
-
-    def hand_over(self) -> None:
-        """The guest has its end now; ours is closed, so that its end is noticed."""
-        os.close(self.writing)
-        self.writing = -1
-
-    def read(self) -> bool:
-        """Take in a piece of what has been written; False at the end, when nobody can write any more."""
-        try:
-            piece = os.read(self.reading, _PIECE)
-        except BlockingIOError:
-            return True
-        if len(self._bytes) < _KEPT:  # what floods it says the same again and again
-            self._bytes += piece
-        return bool(piece)
-
-    def _read_all(self) -> None:
-        """Take in what is there, as far as it is worth keeping."""
-        size = -1
-        while len(self._bytes) != size:
-            size = len(self._bytes)
-            self.read()
-
-    def text(self) -> str:
-        """All of it."""
-        self._read_all()
-        return _CLEAN.sub("", self._bytes.decode(errors="replace"))
-
-    def news(self) -> str:
-        """What has come since it was last asked for."""
-        self._read_all()
-        if len(self._bytes) == self._seen:
-            return ""
-        new = self._bytes[self._seen :]
-        self._seen = len(self._bytes)
-        return _CLEAN.sub("", new.decode(errors="replace"))
-
-    def panicked(self) -> bool:
-        """Whether the kernel has said that it will not go on."""
-        return _PANIC in self._bytes
-
-    def last_lines(self) -> str:
-        """The end of it, on one line, for a message about a guest that did not come up."""
-        lines = [line.strip() for line in self.text().splitlines() if line.strip()]
-        return " | ".join(lines[-3:]) or "it said nothing"
-
-    def close(self) -> None:
-        os.close(self.reading)
-        if self.writing >= 0:
-            self.hand_over()
 
 
 def explanation(console: Console, reasons: Iterable[tuple[tuple[str, ...], str]]) -> str:
@@ -102,8 +37,8 @@ def explanation(console: Console, reasons: Iterable[tuple[tuple[str, ...], str]]
 
 def agent_failure(text: str) -> str:
     """Why our own agent in the guest gave up, as far as the console tells; nothing where it did not."""
-    if found := _AGENT.search(text):
-        return found.group(1).strip()
+    if said := last_word(text):
+        return said
     return "it crashed" if _INIT in text and not trouble(text)[0] else ""
 
 

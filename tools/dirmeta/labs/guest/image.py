@@ -14,12 +14,14 @@ from typing import Final
 
 from dirmeta.labs import agent
 from dirmeta.labs.base import LabError
-from dirmeta.labs.guest import compiling, inside, kvm, machine
+from dirmeta.labs.guest import kvm, machine
 from dirmeta.labs.guest.bzimage import Kernel
-from dirmeta.labs.guest.console import Console, explanation
+from dirmeta.labs.guest.console import explanation
 from dirmeta.labs.guest.lab import GuestLab
-from dirmeta.labs.guest.port import Port
-from dirmeta.labs.guest.wire import Late, Lost
+from dirmeta.labs.native import compiling, inside
+from dirmeta.labs.native.console import Console
+from dirmeta.labs.native.ear import Late, Lost
+from dirmeta.labs.native.port import Port
 from dirmeta.sandbox.worker import START_TIMEOUT, Worker, WorkerError
 
 BOOT_TIMEOUT: Final = 120.0
@@ -74,19 +76,19 @@ class Image:
         self.console = Console()
         self._port = port = Port(self.console)
         try:
-            self._world = Worker(fds=(port.guest, self.console.writing))
+            self._world = Worker(fds=(port.theirs, self.console.writing))
         except WorkerError as error:
             self._close_files()
             raise LabError(str(error)) from error
         try:
-            words = command(program, kernel, port.guest, cpus, emulated=emulated)
+            words = command(program, kernel, port.theirs, cpus, emulated=emulated)
             self._world.call_within(START_TIMEOUT, machine.lay_out, kernel)
             self._world.call_within(
-                START_TIMEOUT, inside.boot, words, inner, (port.guest,), self.console.writing, ()
+                START_TIMEOUT, inside.boot, words, inner, (port.theirs,), self.console.writing, ()
             )
             port.hand_over()
             self.console.hand_over()
-            port.wait_for_guest(BOOT_TIMEOUT if emulated else KVM_BOOT_TIMEOUT)
+            port.wait(BOOT_TIMEOUT if emulated else KVM_BOOT_TIMEOUT)
         except (WorkerError, Lost, Late) as error:
             why = str(error) if isinstance(error, WorkerError) else explanation(self.console, REASONS)
             self.close()

@@ -10,12 +10,14 @@ import msgpack
 
 from dirmeta.labs import agent
 from dirmeta.labs.base import LabError, Misbehaviour
-from dirmeta.labs.guest import jobs as fast
-from dirmeta.labs.guest.console import Console, agent_failure, excerpt, trouble
+from dirmeta.labs.guest.console import agent_failure, excerpt, trouble
 from dirmeta.labs.guest.python import GuestPython
-from dirmeta.labs.guest.wire import Late, Lost
+from dirmeta.labs.native import jobs as native
+from dirmeta.labs.native import routes
+from dirmeta.labs.native.console import Console
+from dirmeta.labs.native.ear import Late, Lost
 from dirmeta.observe import transport
-from dirmeta.observe.steps import Failure, Job, Result, Unpack, UnpackTogether
+from dirmeta.observe.steps import Job, Result, Unpack, UnpackTogether
 
 JOB_TIMEOUT: Final = 20.0
 """Seconds for the jobs of one call; a guest that takes longer hangs."""
@@ -68,9 +70,10 @@ class GuestLab:
     def _start_python(self) -> GuestPython:
         self._python = GuestPython(self)
         welcome = self._python.call(JOB_TIMEOUT, agent.start, self._subject, self._backing, "")
-        limits, self.claims_feature, self.kernel, self.log_readable = welcome
-        self.limits = limits._replace(caches=True)
-        self._batching = msgpack.unpackb(self.exchange(fast.BATCHING, JOB_TIMEOUT))
+        self.limits = welcome.limits._replace(caches=True)
+        self.claims_feature, self.kernel, self.log_readable = welcome[1:4]
+        self.exchange(native.leave_out(welcome.left_out), JOB_TIMEOUT)
+        self._batching = msgpack.unpackb(self.exchange(native.BATCHING, JOB_TIMEOUT))
         assert self._guest is not None
         if trouble(news := self._guest.console.news())[0]:
             raise self._misbehaved("", JOB_TIMEOUT, news)
@@ -110,13 +113,11 @@ class GuestLab:
         return results
 
     def _run(self, jobs: Sequence[Job], timeout: float) -> list[list[Result]]:
-        if not all(map(fast.takes, jobs)):
-            return self.run_in_python(jobs, timeout)
-        found = fast.answers(jobs, self.exchange(fast.request(jobs), timeout))
-        return [
-            self._explained(job, each, timeout) if isinstance(each, int) else each
-            for job, each in zip(jobs, found, strict=True)
-        ]
+        return routes.run(
+            jobs,
+            lambda request: self.exchange(request, timeout),
+            lambda jobs: self.run_in_python(jobs, timeout),
+        )
 
     def run_in_python(self, jobs: Sequence[Job], timeout: float = JOB_TIMEOUT) -> list[list[Result]]:
         """The same by the host lab's executor alone, running in the guest; raises Lost and Late too."""
@@ -127,13 +128,6 @@ class GuestLab:
         python = self._python or self._start_python()
         answers = python.call(timeout, agent.run, list(map(transport.flat_job, jobs)))
         return list(map(transport.results, answers))
-
-    def _explained(self, job: Job, errno: int, timeout: float) -> list[Result]:
-        """A job that failed, done again by the executor in Python, which knows what to say of it."""
-        [results] = self.run_in_python([job], timeout)
-        if results and isinstance(results[-1], Failure):
-            return results
-        raise LabError(f"a job failed in the guest (errno {errno}), and did not when it was done again")
 
     def _misbehaved(self, otherwise: str, timeout: float, news: str | None = None) -> Misbehaviour | LabError:
         """What the console tells, or else the way in which the guest was lost; the guest is gone then.

@@ -1,4 +1,4 @@
-"""What is laid out in the private world of a virtual machine, beside what `inside.boot` does there."""
+"""What is laid out in the private world of a virtual machine, beside what `native.inside.boot` does there."""
 
 from __future__ import annotations
 

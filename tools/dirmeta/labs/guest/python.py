@@ -17,7 +17,7 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 _READS, _WRITES = "3", "4"
-"""Descriptors, as agent/python.c has them."""
+"""Descriptors, as native/agent/python.c has them."""
 _START_TIMEOUT: Final = 60.0
 
 

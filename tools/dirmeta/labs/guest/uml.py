@@ -10,9 +10,11 @@ from collections.abc import Collection
 from typing import Final
 
 from dirmeta.labs.base import LabError
-from dirmeta.labs.guest import compiling, inside
-from dirmeta.labs.guest.console import Console, explanation
-from dirmeta.labs.guest.wire import Late, Lost, Wire
+from dirmeta.labs.guest.console import explanation
+from dirmeta.labs.guest.wire import Wire
+from dirmeta.labs.native import compiling, inside
+from dirmeta.labs.native.console import Console
+from dirmeta.labs.native.ear import Late, Lost
 from dirmeta.sandbox.worker import START_TIMEOUT, Worker, WorkerError
 
 BOOT_TIMEOUT: Final = 30.0

@@ -13,7 +13,7 @@
 
 #define BATCH_CALL 1000
 #define ROOM 8192
-#define FIRST_KEPT 1024
+#define FIRST_KEPT 512
 #define AT_A_TIME 1024 /* calls: so that the kernel's copy of them stays small */
 
 static struct call calls[ROOM];

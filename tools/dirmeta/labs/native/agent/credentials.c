@@ -2,7 +2,8 @@
  *
  * Acting for somebody else, as sandbox/credentials.py has it, but not for good: root is kept as the saved
  * user id, and what is dropped stays permitted. What the kernel asks for is the effective ids and
- * capabilities, and those are the same either way.
+ * capabilities, and those are the same either way. That groups can not be given up is no failure where it is
+ * never allowed, in a user namespace of somebody ordinary.
  */
 #include <linux/capability.h>
 #include <sys/syscall.h>
@@ -26,6 +27,17 @@ static uint32_t *read_numbers(struct reader *in, uint32_t *count)
 	return numbers;
 }
 
+/* Without the group that somebody is in anyway: asking for it may not be allowed. */
+static void leave_own_out(struct credentials *who)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < who->group_count; i++)
+		if (who->groups[i] != who->gid)
+			who->groups[kept++] = who->groups[i];
+	who->group_count = kept;
+}
+
 /* uid, gid, [group …], [number of a capability given up …] */
 struct credentials read_credentials(struct reader *in)
 {
@@ -35,6 +47,7 @@ struct credentials read_credentials(struct reader *in)
 	who.uid = (uint32_t)read_integer(in);
 	who.gid = (uint32_t)read_integer(in);
 	who.groups = read_numbers(in, &who.group_count);
+	leave_own_out(&who);
 	who.drop = read_numbers(in, &who.drop_count);
 	who.sent = (struct text){(const char *)start, (size_t)(in->at - start)};
 	return who;

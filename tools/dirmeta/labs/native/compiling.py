@@ -1,9 +1,10 @@
-"""The guest's agent, compiled when it is first needed and kept."""
+"""The agent in C, compiled when it is first needed and kept."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -27,13 +28,21 @@ def agent() -> Path:
         key.update(source.name.encode() + b"\0" + source.read_bytes())
     program = locations.cache() / "agent" / key.hexdigest()[:16] / "agent"
     if not program.exists():
-        program.parent.mkdir(parents=True, exist_ok=True)
-        _compile([source for source in sources if source.suffix == ".c"], program)
+        try:
+            program.parent.mkdir(parents=True, exist_ok=True)
+            _compile([source for source in sources if source.suffix == ".c"], program)
+        except OSError as error:
+            why = (
+                f"{program.parent}: {error.strerror}; set {locations.CACHE_VARIABLE} to a directory of yours"
+            )
+            raise LabError(why) from error
     return program
 
 
 def _compile(sources: list[Path], program: Path) -> None:
     """Written aside and renamed, so that nobody sees half of it."""
+    if shutil.which(_COMPILER[0]) is None:
+        raise LabError("the agent in C needs a C compiler: apt-get install gcc libc6-dev")
     handle, aside = tempfile.mkstemp(dir=program.parent)
     os.close(handle)
     try:
@@ -41,11 +50,9 @@ def _compile(sources: list[Path], program: Path) -> None:
             [*_COMPILER, "-o", aside, *map(str, sources)], capture_output=True, text=True, check=False
         )
         if done.returncode:
-            raise LabError(f"the guest's agent does not compile: {_first_line(done.stderr)}")
+            raise LabError(f"the agent in C does not compile: {_first_line(done.stderr)}")
         os.chmod(aside, 0o755)
         os.rename(aside, program)
-    except FileNotFoundError as error:
-        raise LabError("a guest needs a C compiler for its agent: apt-get install gcc libc6-dev") from error
     finally:
         Path(aside).unlink(missing_ok=True)
 

@@ -1,27 +1,27 @@
-"""Messages to the agent of a virtual machine: on a virtio port, the bytes behind their length."""
+"""Messages to an agent, each behind its length: on a socket, or the virtio port of a virtual machine."""
 
 from __future__ import annotations
 
 import socket
 import time
 
-from dirmeta.labs.guest.console import Console
-from dirmeta.labs.guest.wire import LENGTH, Ear, Late, Lost, check
+from dirmeta.labs.native.console import Console
+from dirmeta.labs.native.ear import LENGTH, Ear, Late, Lost, check
 
 
 class Port:
-    """The host's end; `guest` is the descriptor that the virtual machine is given."""
+    """The host's end; `theirs` is the descriptor that the agent's side is given."""
 
     def __init__(self, console: Console) -> None:
         self._ours, self._theirs = socket.socketpair()
-        self.guest = self._theirs.fileno()
+        self.theirs = self._theirs.fileno()
         self._ear = Ear(self._ours.fileno(), console)
 
     def hand_over(self) -> None:
-        """The guest has its end now; ours is closed, so that its end is noticed."""
+        """The agent has its end now; ours is closed, so that its end is noticed."""
         self._theirs.close()
 
-    def wait_for_guest(self, timeout: float) -> None:
+    def wait(self, timeout: float) -> None:
         """Until it says that it is there. `timeout` in seconds. Raises Lost, Late."""
         self._ear.hear_length(time.monotonic() + timeout)
 

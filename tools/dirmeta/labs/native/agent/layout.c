@@ -105,6 +105,19 @@ static void finish(const struct node *node, bool chmod)
 		queue(SYS_utimensat, U(AT_FDCWD), U(node->path), U(node->times), AT_SYMLINK_NOFOLLOW, 0);
 }
 
+static bool sets_ids(const struct node *node)
+{
+	return node->mode & (S_ISUID | S_ISGID);
+}
+
+static bool has_acl(const struct node *node)
+{
+	for (uint32_t i = 0; i < node->attribute_count; i++)
+		if (!strcmp(node->attributes[i].name, "system.posix_acl_access"))
+			return true;
+	return false;
+}
+
 static mode_t format(const struct node *node)
 {
 	return is(node, "char") ? S_IFCHR : is(node, "block") ? S_IFBLK : is(node, "fifo") ? S_IFIFO : S_IFSOCK;
@@ -141,7 +154,7 @@ static void make(const struct node *node, int fd)
 	else
 		queue(SYS_mknod, U(node->path), format(node) | node->mode, makedev(node->major, node->minor), 0, 0);
 	if (!whiteout)
-		finish(node, !is(node, "symlink") && node->mode & (S_ISUID | S_ISGID));
+		finish(node, !is(node, "symlink") && sets_ids(node));
 }
 
 long lay_out(struct reader *in, const char *at)
@@ -165,7 +178,7 @@ long lay_out(struct reader *in, const char *at)
 	failure = failure ? failure : run();
 	for (uint32_t i = count; i-- && !failure;) {
 		if (is(&nodes[i], "directory"))
-			finish(&nodes[i], true);
+			finish(&nodes[i], sets_ids(&nodes[i]) || has_acl(&nodes[i])); /* which sets the mode */
 		if (i % (4096 / CALLS_OF_A_NODE) == 0)
 			failure = run();
 	}

@@ -3,10 +3,12 @@
  * Messages to and from the host, each announced on a line by its length in eight bytes. Where there is a
  * block device too, the bytes lie on that: a file that both sides have, a request at its start and the
  * answer in its second half. (UML's serial line alone loses bytes, and is slow.) Without one they follow
- * on the line, a virtio port.
+ * on the line, a virtio port or a socket.
  */
+#include <ctype.h>
 #include <endian.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -45,7 +47,7 @@ static void open_line(const char *line)
 {
 	struct termios raw;
 
-	bell = out_of_the_way(open(line, O_RDWR | O_NOCTTY));
+	bell = out_of_the_way(isdigit(*line) ? atoi(line) : open(line, O_RDWR | O_NOCTTY | O_CLOEXEC));
 	if (bell < 0)
 		die("the line to the host can not be opened");
 	if (!tcgetattr(bell, &raw)) { /* a port is no terminal */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The guest's agent: what its parts know of each other.
+ * The agent in C, in a guest and in the host lab's private world: what its parts know of each other.
  */
 #ifndef DIRMETA_AGENT_H
 #define DIRMETA_AGENT_H
@@ -12,6 +12,10 @@
 
 /* main.c: there is nobody to return an error to; the last line on the console says what went wrong. */
 _Noreturn void die(const char *what);
+
+/* guest.c: what a guest's first process does for all others. */
+const char *guest_begin(void); /* a directory to work in */
+void guest_end(void);
 
 /* bytes.c: false where the other end is gone. */
 bool read_all(int fd, void *to, size_t size);
@@ -88,14 +92,16 @@ int held_fd(const struct credentials *by, int64_t slot); /* -1 for none */
 void hold(const struct credentials *by, int64_t slot, int fd);
 void let_go_of_all(void);
 
-/* layout.c, walk.c, operate.c, job.c: the steps. A negative errno, or what else the function says. */
+/* layout.c, walk.c, look.c, operate.c, job.c: the steps. A negative errno, or what else the function says. */
 long lay_out(struct reader *in, const char *at);
+void leave_out(struct reader *in); /* xattrs that no walk tells of, whoever answers for them */
 long walk(const char *at);
 long operate(struct reader *in);
-void run_jobs(struct reader *in);
+void run_jobs(struct reader *in, const char *scratch);
 
 /* wire.c: one message in, one message out. */
-void wire_open(const char *device, const char *line); /* no device: all goes through the line */
+void wire_open(const char *device, const char *line); /* no device: all goes through the line, a file or the
+							 number of a descriptor */
 struct text wire_receive(void); /* no bytes at the end */
 uint8_t *wire_reply(size_t *room);
 void wire_send(size_t size);
@@ -104,7 +110,6 @@ void wire_send(size_t size);
 void start_python(struct reader *in);
 size_t ask_python(struct text message, uint8_t *answer, size_t room); /* 0 where it has died */
 
-#define SCRATCH "/dev/scratch"
 #define WHOLE 65536U /* bytes that no list of xattr names and no value exceeds */
 
 #endif

@@ -1,4 +1,4 @@
-"""What is done in the private world that a guest lives in."""
+"""What is done in the private world that an agent, or a guest with one, lives in."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dirmeta.sandbox import serve
 def boot(
     command: Sequence[str], agent: bytes, fds: Sequence[int], console: int, pinned: Collection[int]
 ) -> None:
-    """Start a guest that runs `agent` as its first process. It ends with this world at the latest.
+    """Start `agent`, or a guest that has it as its first process. It ends with this world at the latest.
 
     command  program and arguments, with {scratch} for a directory of this world alone
     fds      descriptors that it keeps; they and `console` are closed here

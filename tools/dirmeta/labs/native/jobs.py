@@ -1,4 +1,4 @@
-"""Jobs as the guest's agent takes them (see agent/job.c), and its answers.
+"""Jobs as the agent in C takes them (see agent/job.c), and its answers.
 
 MessagePack: a job is a list of steps, each packed by itself; an answer is a result a step and an errno.
 """
@@ -26,6 +26,19 @@ _NOBODY: Final = 0xFFFF_FFFF
 
 BATCHING: Final[bytes] = msgpack.packb("batching")
 """Asks whether the kernel has the batching system call; the answer is 0 or 1."""
+PROCESSOR_TIME: Final[bytes] = msgpack.packb("processor time")
+"""Asks how long the agent has worked; see `seconds`."""
+
+
+def leave_out(names: Sequence[str]) -> bytes:
+    """Has all walks from now on leave xattrs out; see `observe.walk.answered_by_lsm`."""
+    message: bytes = _pack("leave out") + _pack(names)
+    return message
+
+
+def seconds(answer: bytes) -> float:
+    """What `PROCESSOR_TIME` was answered."""
+    return float(msgpack.unpackb(answer)) / 1e9
 
 
 def takes(job: Job) -> bool:
@@ -125,5 +138,5 @@ _STEPS: Final[dict[type, Callable[[Any], tuple[object, ...]]]] = {
 _READ: Final[dict[type, Callable[[Any, Any], Result]]] = {
     Walk: lambda _, answer: _tree(answer),
     Operate: _outcome,
-    Log: lambda _, answer: overlayfs_lines(answer),
+    Log: lambda _, answer: None if answer is None else overlayfs_lines(answer),
 }
