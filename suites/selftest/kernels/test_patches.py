@@ -97,3 +97,10 @@ def test_a_patch_that_is_applied_already_is_said_to_be(tmp_path: Path) -> None:
 def test_a_patch_that_is_no_file_is_named() -> None:
     with pytest.raises(KernelUsageError, match=r"/nowhere\.patch: No such file"):
         read_patch("/nowhere.patch")
+
+
+@pytest.mark.parametrize("text", [b"", b"not a patch\n"])
+def test_a_file_that_changes_nothing_is_no_patch(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "empty.patch").write_bytes(text)
+    with pytest.raises(KernelUsageError, match=r"empty\.patch: is no patch"):
+        read_patch(str(tmp_path / "empty.patch"))

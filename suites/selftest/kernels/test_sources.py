@@ -80,6 +80,13 @@ def test_without_a_network_apt_s_complaint_is_passed_on(
         Apt(tmp_path / "apt").fetch("6.12", tmp_path, print)
 
 
+@pytest.mark.parametrize("said", ["Wrote only 9728 of 10240 bytes", "write: No space left on device"])
+def test_a_full_file_system_is_said_to_be_full(tools: Path, tmp_path: Path, said: str) -> None:
+    (tools / "dpkg-deb").write_text(f'#!/bin/sh\n[ "$1" = -f ] && exit\necho "tar: ./usr: {said}"\nexit 2\n')
+    with pytest.raises(KernelError, match=r"no space: linux-source-6\.12; make room, or set DIRMETA_CACHE"):
+        Apt(tmp_path / "apt").fetch("6.12", tmp_path, print)
+
+
 def test_a_machine_without_apt_is_told_of_tarballs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(

@@ -80,6 +80,15 @@ def test_going_back_is_a_change_to_make(worktree: Worktree) -> None:
 
 
 @needs_patch
+def test_a_copy_has_no_patches_and_leaves_them_here(worktree: Worktree, tmp_path: Path) -> None:
+    worktree.put([ONE, NEW])
+    worktree.copy_original(tmp_path / "copy")
+    assert (tmp_path / "copy" / OVERLAYFS).read_text() == SOURCE[OVERLAYFS]
+    assert not (tmp_path / "copy/fs/overlayfs/new.c").exists()
+    assert "FOUR" in text(worktree)
+
+
+@needs_patch
 def test_what_was_interrupted_is_put_right(worktree: Worktree) -> None:
     worktree.put([ONE])
     (worktree.source / OVERLAYFS).write_text("half\n")

@@ -82,12 +82,12 @@ def tree(
 
 
 def copy_of_source(line: str, directory: Path) -> None:
-    """Make the new `directory` a tree of a version line, as it was last built. Raises KernelError."""
+    """Make the new `directory` a tree of a version line, without patches. Raises KernelError."""
     worktree = Worktree(home() / line)
     if worktree.origin() is None:
         raise KernelError(f"{line}: its source is not here; run: {_command(line, 'um')}")
     with worktree.locked(silent):
-        shutil.copytree(worktree.source, directory, symlinks=True)
+        worktree.copy_original(directory)
 
 
 def find(name: str, arch: Arch = "um") -> Built:
@@ -141,6 +141,8 @@ def _scratch(directory: Path) -> Iterator[Path]:
 
 
 def _made(worktree: Worktree, variant: Variant, origin: Origin, listen: Listener) -> Built:
+    # First: what is edited while it is built is not in it.
+    made_of, identity = recipe(variant), key(variant, origin, make.compiler())
     worktree.put(variant.patches)
     image, options = make.image(worktree, variant, listen)
     built = Built(
@@ -152,7 +154,7 @@ def _made(worktree: Worktree, variant: Variant, origin: Origin, listen: Listener
         patches=tuple(patch.name for patch in variant.patches),
         batching=variant.batching,
         options=options,
-        recipe=recipe(variant),
-        key=key(variant, origin, make.compiler()),
+        recipe=made_of,
+        key=identity,
     )
     return Store().add(built, worktree.directory / "image")

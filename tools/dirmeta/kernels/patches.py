@@ -39,11 +39,16 @@ def folder() -> Path:
 
 
 def read_patch(file: str) -> Patch:
-    """A user's patch. Raises KernelUsageError."""
+    """A user's patch. Raises KernelUsageError where it can not be read or changes no file."""
     try:
-        return Patch(Path(file).name, Path(file).read_bytes())
+        patch = Patch(Path(file).name, Path(file).read_bytes())
     except OSError as error:
         raise KernelUsageError(f"{file}: {error.strerror}") from None
+    if not patch.paths:
+        raise KernelUsageError(
+            f"{file}: is no patch: it names no file to be changed, as in `+++ b/fs/file.c`"
+        )
+    return patch
 
 
 def reference_lines() -> list[str]:

@@ -25,6 +25,8 @@ _DEBIAN: Final = (
     "bullseye", "bookworm", "trixie", "forky", "sid", "oldstable", "stable", "testing", "unstable",
 )  # fmt: skip
 _PACKAGE: Final = re.compile(r"^linux-source-(\d+\.\d+)\b", re.MULTILINE)
+_FULL: Final = ("No space left", "enough free space", "Wrote only ")
+"""What apt and tar say, one or the other, where a file system is full."""
 _APT_PROGRAMS: Final = {"apt-get": "apt", "apt-cache": "apt", "dpkg-deb": "dpkg"}
 
 
@@ -211,7 +213,7 @@ def unpack(file: Path, into: Path, listen: Listener) -> None:
 
 def _failed(where: Path, what: str, said: Sequence[str]) -> KernelError:
     text = "\n".join(said)
-    if "No space left" in text or "enough free space" in text:
+    if any(sign in text for sign in _FULL):
         return no_space(where, what)
     complaint = next((line for line in said if line.startswith(("E: ", "tar: ", "xz: ", "dpkg-deb: "))), "")
     return KernelError(

@@ -122,6 +122,12 @@ class Worktree:
             write_atomically(self._list, "[]")
             shutil.rmtree(self.originals)
 
+    def copy_original(self, directory: Path) -> None:
+        """Make the new `directory` the source without patches; what is here stays as it is."""
+        shutil.copytree(self.source, directory, symlinks=True)
+        for path in self._touched:
+            _make_like(self.originals / path, directory / path)
+
     def _keep_originals(self, paths: set[str]) -> set[str]:
         """Copy what no patch touched before. All paths that any ever touched; new files have no copy."""
         touched = self._touched
