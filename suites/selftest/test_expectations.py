@@ -8,9 +8,10 @@ import pytest
 
 from dirmeta import locations
 from dirmeta.judge import expectations
-from dirmeta.judge.expectations import Expectation, ExpectationError, read, write
+from dirmeta.judge.expectations import Expectation, ExpectationError, file_of, read, write
 from dirmeta.model import listing
 from dirmeta.subjects import SUBJECTS
+from dirmeta.subjects.engines.table import ENGINES
 from dirmeta.subjects.tartool import TarTool
 
 FILES = sorted((locations.fixtures() / expectations.FOLDER).glob("*.toml"))
@@ -58,6 +59,15 @@ def test_an_entry_is_read(tmp_path: Path) -> None:
         (text(versions='"1.34"'), "versions: '1.34' is no bound"),
         (text(witness='"layer x"'), "witness: "),
         (text(witness='"(empty)"'), "witness: layers that are unpacked are wanted"),
+        (
+            text(rule='"sequential/none"'),
+            "there is no 'sequential/none' in `dirmeta rules list`, nor among sem",
+        ),
+        (text(rule='"topmost"', witness='"layer 1 ./ 0700"'), "it can not share an image with others: ./ is"),
+        (
+            text(rule='"topmost"', witness='"setup umask=077\\nlayer 1 d/"'),
+            "it can not share an image with others: its setup is not the usual one",
+        ),
         (text(witness='"setup layout=model\\nlayer 1 d/"'), "witness: layers that are unpacked are wanted"),
     ],
 )
@@ -66,6 +76,31 @@ def test_what_is_wrong_in_a_file_is_said_in_one_line(tmp_path: Path, content: st
         reading(tmp_path, content)
     assert str(caught.value).startswith(f"{tmp_path}/tar.toml: ")
     assert "\n" not in str(caught.value)
+
+
+def test_an_engine_is_asked_for_several_cases_in_one_image(tmp_path: Path) -> None:
+    file = tmp_path / "podman.toml"
+    file.write_text(text(witness='"layer 1  ./ 0700"'), "utf-8")
+    with pytest.raises(ExpectationError, match=r"podman.toml: entry 1: witness: it can not share an image"):
+        read(file)
+
+
+@pytest.mark.parametrize(
+    ("spec", "name"),
+    [
+        ("tar,path=/bin/tar", "tar.toml"),
+        ("flat:tar", "tar.toml"),
+        ("overlay:containers-storage+dirmeta,driver=vfs", "containers-storage+dirmeta.toml"),
+        ("podman,driver=vfs", "podman.toml"),
+        ("cmd:./x", None),
+        ("engine:./x", None),
+        ("overlay:cmd:./x", None),
+        ("../x", None),
+    ],
+)
+def test_what_puts_another_subject_to_use_shares_its_file(spec: str, name: str | None) -> None:
+    file = file_of(spec)
+    assert (file and file.name) == name
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
@@ -102,7 +137,7 @@ def test_an_entry_speaks_of_versions_and_options(
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_each_entry_that_comes_with_the_suite_says_why_and_where_to_read_on(file: Path) -> None:
-    assert file.stem in SUBJECTS
+    assert file.stem in SUBJECTS or file.stem in ENGINES
     for number, entry in enumerate(read(file), 1):
         assert entry.reason.endswith("."), f"entry {number} lacks a sentence"
         assert entry.link.startswith("https://"), f"entry {number} lacks a link"

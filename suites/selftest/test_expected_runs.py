@@ -22,7 +22,6 @@ from dirmeta.options import wanted
 from dirmeta.reports.junit import report_junit
 from dirmeta.reports.ktap import rule_lines
 from dirmeta.reports.terminal import report_text
-from dirmeta.subjects import subject
 
 if not shutil.which("tar"):
     pytest.skip("there is no GNU tar here", allow_module_level=True)
@@ -96,10 +95,10 @@ def test_a_file_that_is_wrong_is_told_before_anything_runs(file: Path) -> None:
 
 def test_there_is_nothing_to_update_for_a_program_without_a_name() -> None:
     with pytest.raises(UsageError, match=r"cmd:true: expectations are kept for subjects that have a name"):
-        writable(subject("cmd:true"))
+        writable("cmd:true")
 
 
 def test_a_place_that_can_not_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dirmeta.locations.fixtures", lambda: tmp_path / "away")
     with pytest.raises(UsageError, match=rf"{tmp_path}/away/subjects/tar\.toml: it can not be written"):
-        writable(subject("tar"))
+        writable("tar")

@@ -1,9 +1,9 @@
 """Diff directories that an engine left are judged by the rules for unpackers."""
 
-from dataclasses import replace
-
+from dirmeta.judge.answers import Held
 from dirmeta.judge.corpus import corpus
-from dirmeta.judge.diffs import judged
+from dirmeta.judge.diffs import judged, trial_of
+from dirmeta.judge.expected import Expected
 from dirmeta.judge.results import RuleResult
 from dirmeta.model.oracle import diff_directory
 from dirmeta.model.tree import Tree
@@ -15,8 +15,13 @@ RIGHT = {
 }
 
 
-def results(layers: dict[str, tuple[Tree, ...]]) -> dict[str, RuleResult]:
-    return {result.rule: result for result in judged("tool", CASES, layers, Traits("topmost"))}
+HELD = Held("tool", Traits("topmost"), "again {id}")
+
+
+def results(layers: dict[str, tuple[Tree, ...]], known: Expected | None = None) -> dict[str, RuleResult]:
+    trials = [trial_of(each.case, layers.get(each.name, ()), HELD.traits) for each in CASES]
+    found = judged("tool", list(filter(None, trials)), known or Expected(), HELD.witness)
+    return {result.rule: result for result in found}
 
 
 def test_what_is_right_breaks_no_rule() -> None:
@@ -51,4 +56,3 @@ def test_a_placeholder_that_is_not_neutral_is_noted() -> None:
 def test_nothing_is_judged_where_no_diff_directory_is_known() -> None:
     assert results({}) == {}
     assert results(dict.fromkeys(RIGHT, ())) == {}
-    assert judged("tool", [replace(CASES[0], name="other")], RIGHT, Traits("topmost")) == ()

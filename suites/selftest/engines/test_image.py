@@ -54,23 +54,24 @@ def test_diff_directories_are_those_that_containerd_would_mount(
     assert layers_of(command) == layers
 
 
-def test_the_layers_of_the_newest_image_in_a_store_are_found(tmp_path: Path) -> None:
+def test_the_layers_of_an_image_in_a_store_are_found(tmp_path: Path) -> None:
     store = Store(str(tmp_path), "overlay")
     lists = {
-        "images": [{"id": "i1", "layer": "l9"}, {"id": "i2", "layer": "l2"}],
+        "images": [{"id": "i2", "layer": "l2"}, {"id": "i1", "layer": "l9"}],
         "layers": [{"id": "l2", "parent": "l1"}, {"id": "l1"}, {"id": "l9"}],
     }
     for kind, records in lists.items():
         folder = Path(store.graph) / f"overlay-{kind}"
         folder.mkdir(parents=True)
         (folder / f"{kind}.json").write_text(json.dumps(records))
-    assert store.layers() == (f"{store.graph}/overlay/l1/diff", f"{store.graph}/overlay/l2/diff")
-    assert store.diffs() == store.layers()
+    layers = (f"{store.graph}/overlay/l1/diff", f"{store.graph}/overlay/l2/diff")
+    assert store.layers("i2") == store.diffs("i2") == layers
+    assert store.layers(store.newest("images")["id"]) == (f"{store.graph}/overlay/l9/diff",)
 
 
 def test_a_store_that_can_not_be_read_is_said(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="the store has no list of images"):
-        Store(str(tmp_path), "vfs").layers()
+        Store(str(tmp_path), "vfs").layers("i1")
 
 
 def test_settings_of_the_machine_do_not_count(tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from dirmeta.judge.asking import Asked, Model
 from dirmeta.judge.corpus import corpus
-from dirmeta.judge.matrix import Asked, Model, Row, compare
+from dirmeta.judge.matrix import Row, compare
 from dirmeta.judge.modelling import models
 from dirmeta.subjects import UnknownSubject
 
@@ -94,6 +95,7 @@ def test_an_unpacker_of_layers_is_overlaid() -> None:
         ),
         ("ostree,x=y", "ostree: 'x=y' is no option of it; it takes no options"),
         ("flat:reference", "flat:reference: it makes diff directories, which do not go over one another; "),
+        ("sequential:reference", "sequential:reference: it makes diff directories, which do not go over one"),
     ],
 )
 def test_what_does_not_exist_is_said(spec: str, says: str) -> None:

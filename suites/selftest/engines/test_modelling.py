@@ -16,7 +16,7 @@ BEGAN, ENDED = 100 * S, 200 * S
 
 
 def want(traits: Traits) -> Tree:
-    tree = expected(CASE, traits, traits.semantics, traits.variant)
+    tree = expected(CASE, traits)
     assert tree is not None
     return tree
 
@@ -67,6 +67,13 @@ def test_notes_and_shared_files_are_not_looked_at() -> None:
     assert found(Traits("sequential", "keep"), usr=noted) == [("usr", "link"), ("usr", "xattr")]
 
 
+def test_times_that_are_not_kept_are_not_looked_at() -> None:
+    traits = Traits("sequential", "bump", times=False)
+    usr = want(traits)["usr"]
+    assert found(traits, usr=usr._replace(mtime=7 * S)) == []
+    assert found(traits, usr=usr._replace(mtime=7 * S, mode=0o700)) == [("usr", "mode")]
+
+
 def test_what_a_file_shows_says_nothing_of_how_layers_are_put_together() -> None:
     tree = want(Traits("sequential", "keep"))
     seen = {path: node._replace(mode=0o600) for path, node in tree.items() if path != "usr/bin"}
@@ -77,4 +84,4 @@ def test_what_a_file_shows_says_nothing_of_how_layers_are_put_together() -> None
 
 
 def test_strict_has_implied_directories_refused() -> None:
-    assert expected(CASE, Traits("strict"), "strict") is None
+    assert expected(CASE, Traits("strict")) is None

@@ -15,11 +15,13 @@ import click
 from dirmeta.cli.collector import judge
 from dirmeta.cli.errors import ERROR, fail
 from dirmeta.cli.run import write
+from dirmeta.judge import expectations
+from dirmeta.judge.asking import Asked, model_of, nothing
 from dirmeta.judge.corpus import corpus, reported
-from dirmeta.judge.matrix import Asked, Matrix, Model, Row, compare
+from dirmeta.judge.matrix import Matrix, Row, compare
 from dirmeta.judge.measured import changes, measured, of_the_table
-from dirmeta.judge.modelling import models
 from dirmeta.judge.opening import UsageError
+from dirmeta.judge.updating_engines import update
 from dirmeta.options import wanted
 from dirmeta.reports.matrix import matrix_json, matrix_text, table_text
 from dirmeta.reports.progress import Progress
@@ -49,6 +51,10 @@ BRIEFLY: Final[dict[str, Any]] = {"examples": 32, "seconds": 40.0}
     "--json", "json_file", metavar="FILE", type=click.Path(dir_okay=False), help="also write it as JSON"
 )
 @click.option("--table", is_flag=True, help="show every answer, held against what was once measured by hand")
+@click.option(
+    "--update-expectations", "updating", is_flag=True,
+    help="first write what the subjects deviate in to their files of expected deviations",
+)  # fmt: skip
 def compare_command(
     subjects: tuple[str, ...],
     expect: str | None,
@@ -56,6 +62,7 @@ def compare_command(
     timeout: float,
     json_file: str | None,
     table: bool,
+    updating: bool,
 ) -> None:
     """Show what every installed unpacker makes of the same images, and which semantics that follows.
 
@@ -68,13 +75,22 @@ def compare_command(
     Everything happens in private worlds, away from the machine's own stores and daemons, and nothing is left.
     Layer-level subjects are judged by the UNPACK rules besides, as a short `dirmeta run` does it.
 
-    Exit status: 0 each follows the semantics it declares (with --table: shows what was measured), 1 one does
-    not, 2 wrong usage, 3 one that was asked for by name is not to be had, or one broke down.
+    Exit status: 0 each follows the semantics it declares, but for what is expected of it (with --table:
+    shows what was measured), 1 one does not, 2 wrong usage, 3 one that was asked for by name is not to be
+    had, or one broke down.
     """
     _check(timeout, json_file)
+    if table and updating:
+        raise UsageError("--table expects nothing but what was measured; leave --update-expectations out")
     began = time.monotonic()
     cases = of_the_table(corpus()) if table else corpus() + reported()
-    rows = _rows(Asked(subjects or tuple(configurations()), cases, timeout, _model(expect)))
+    entries = nothing if table else expectations.load
+    asked = Asked(subjects or tuple(configurations()), cases, timeout, model_of(expect), entries)
+    for spec in asked.subjects:  # what is wrong in a file is said at once
+        entries(spec)
+    if updating:
+        _update(asked)
+    rows = _rows(asked)
     if not table and not cases_only:
         rows = _ruled(rows)
     matrix = Matrix(cases, rows, time.monotonic() - began)
@@ -85,16 +101,17 @@ def compare_command(
         deviates = any(not each.version for each in changed)
     else:
         print(matrix_text(matrix), flush=True)
-        deviates = any(row.deviates or row.fails for row in rows)
+        deviates = any(row.is_unexpected for row in rows)
     status = DEVIATES if deviates else ERROR if missed else 0
     if json_file:
         write(json_file, matrix_json(matrix, {"kernel": os.uname().release}, status))
     if status == ERROR:
-        fail(_missing_words(missed), ERROR)
+        fail(missing_words(missed), ERROR)
     sys.exit(status)
 
 
-def _missing_words(missed: Sequence[Row]) -> str:
+def missing_words(missed: Sequence[Row]) -> str:
+    """Why some subjects could not be judged, in a line."""
     if len(missed) == 1:
         [row] = missed
         return row.why if row.why.startswith(row.subject.partition(",")[0]) else f"{row.subject}: {row.why}"
@@ -108,13 +125,17 @@ def _check(timeout: float, json_file: str | None) -> None:
         raise UsageError(f"{json_file}: its directory can not be written.")
 
 
-def _model(expect: str | None) -> Model | None:
-    if expect is None:
-        return None
-    for name, semantics, variant in models():
-        if expect in (name, semantics):
-            return semantics, variant
-    raise UsageError(f"--expect {expect}: there are {', '.join(name for name, *_ in models())}")
+def _update(asked: Asked) -> None:
+    """Bring the files of the subjects' expectations up to date, and say so."""
+    progress, told = Progress(), iter(range(1, 1 + len(asked.subjects)))
+    try:
+        for words in update(asked, lambda spec: progress.tell(next(told), len(asked.subjects), spec, "")):
+            progress.clear()
+            print(words, flush=True)
+    except UnknownSubject as why:
+        raise UsageError(f"--subject {why}") from None
+    finally:
+        progress.clear()
 
 
 def _rows(asked: Asked) -> tuple[Row, ...]:

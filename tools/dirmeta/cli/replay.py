@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from dirmeta.cli.keep import keep
+from dirmeta.cli.replay_engine import replay_engine
 from dirmeta.cli.script import STDOUT, write_script
 from dirmeta.cli.shared import run_options
 from dirmeta.judge import witnesses
@@ -23,6 +24,7 @@ from dirmeta.options import wanted
 from dirmeta.reports.terminal import failure_text, rule_line
 from dirmeta.streams.load import load
 from dirmeta.subjects.base import SubjectError
+from dirmeta.subjects.engines.table import is_engine
 
 
 @click.command()
@@ -47,7 +49,14 @@ def replay(what: str, kept: str | None, script_file: str | None, **values: Any) 
     dirmeta replay 'layer 1  tmp/ 1777
                     layer 2  tmp/x'
     dirmeta replay 3f2a91 --script finding.sh
+    dirmeta replay 3f2a91 --subject podman,driver=vfs       any that `dirmeta compare` takes
     """
+    if is_engine(values["subject"] or ""):
+        if kept or script_file:
+            raise UsageError(
+                "--keep and --script show what is done with single layers, which engines do not tell"
+            )
+        sys.exit(replay_engine(read(what), values))
     with redirect_stdout(sys.stderr) if script_file == STDOUT else nullcontext():
         results = _replayed(what, kept, script_file, values)
     sys.exit(exit_status(results))

@@ -55,9 +55,9 @@ def run(json_file: str | None, junit_file: str | None, ktap: bool, workers: str,
     asked = wanted(values)
     asked.check()
     subject = open_subject(asked)
-    expectations.load(subject)
+    expectations.load(subject.name)
     if asked.learning:
-        writable(subject)
+        writable(subject.name)
     for file in (json_file, junit_file):
         if file and not os.access(Path(file).resolve().parent, os.W_OK):
             raise click.UsageError(f"{file}: its directory can not be written.")

@@ -13,11 +13,11 @@ from dirmeta.subjects.base import Subject
 
 def update(asked: Wanted, subject: Subject, results: Sequence[RuleResult]) -> str:
     """Write what a run has learned to the subject's file; what was done, in words."""
-    file = writable(subject)
+    file = writable(subject.name)
     learned = [witness for result in results for witness in result.deviations]
     bench = open_bench(asked, subject)
     try:
-        new = updated(bench, subject, expectations.load(subject), learned, asked.selected())
+        new = updated(bench, subject, expectations.load(subject.name), learned, asked.selected())
     finally:
         bench.lab.close()
     try:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from dirmeta.judge.packs import split
 from dirmeta.model.semantics import ALLOWED, Policies
-from dirmeta.rules.merging import merging_of
+from dirmeta.model.stack import Case
+from dirmeta.rules.merging import Merging, merging_of
 from dirmeta.rules.registry import Terms, Trial
 from dirmeta.rules.seen import StackSeen
 
@@ -29,22 +31,39 @@ class Consistency:
         self._judged = "delegate" if terms.delegate else "topmost"
         self._contradicted: set[str] = set()
 
-    def look(self, trial: Trial, cases: int) -> None:
-        """One more mount, which shows so many cases."""
+    def look(self, trial: Trial, cases: Sequence[Case]) -> None:
+        """One more mount, which shows all of `cases`."""
         merging = merging_of(trial) if isinstance(trial.seen, StackSeen) else None
         if merging is None:
             return
         if merging.differences:
             self._contradicted.add(self._judged)
         if self.compared < SAMPLE:
-            self.compared += cases
-            for name in self._models.keys() - self._contradicted - {self._judged}:
-                if replace(merging, terms=self._models[name]).differences:
-                    self._contradicted.add(name)
+            self.compared += len(cases)
+            for each in _by_case(trial, cases) if self._others() else ():
+                if (single := merging_of(each)) is not None:
+                    self._compare(single)
+
+    def _others(self) -> set[str]:
+        """The models that are still in the running, but the one that is judged by."""
+        return self._models.keys() - self._contradicted - {self._judged}
+
+    def _compare(self, merging: Merging) -> None:
+        """Hold one case against the other models: most are out after a few, long before a pack ends."""
+        for name in self._others():
+            if replace(merging, terms=self._models[name]).differences:
+                self._contradicted.add(name)
 
     def holding(self) -> dict[str, bool]:
         """Model → whether nothing contradicts it; nothing where no case was compared."""
         return {name: name not in self._contradicted for name in self._models} if self.compared else {}
+
+
+def _by_case(trial: Trial, cases: Sequence[Case]) -> list[Trial]:
+    if len(cases) == 1:
+        return [trial]
+    parts = split(trial.seen, len(cases), [len(case.stack) for case in cases])
+    return [Trial(case, part, trial.terms) for case, part in zip(cases, parts, strict=True)]
 
 
 def _models(terms: Terms) -> dict[str, Terms]:

@@ -42,8 +42,19 @@ def reported() -> tuple[Named, ...]:
     return tuple(
         Named(name, each.title, each.shows[0].path, each.case)
         for name, each in regression_files.every().items()
-        if each.shows and each.case.setup == Setup() and not obstacle(each.case)
+        if each.shows and not unshareable(each.case)
     )
+
+
+def unshareable(case: Case) -> str:
+    """Why a case can not be in one image with others, as engines are asked, or nothing."""
+    if not case.stack:
+        return "it has no layers"
+    if case.program:
+        return "it has operations, and nothing is done to an image"
+    if case.setup != Setup():
+        return "its setup is not the usual one, and none is written in an image"
+    return obstacle(case)
 
 
 def read(file: Path) -> tuple[Named, ...]:
@@ -68,7 +79,7 @@ def _named(file: Path, number: int, values: dict[str, Any]) -> Named:
         case = listing.parse(values["listing"])
     except listing.ListingError as error:
         raise UsageError(f"{where}: {error}") from None
-    if why := obstacle(case):
+    if why := unshareable(case):
         raise UsageError(f"{where}: it can not share an image with others: {why}")
     return Named(values["name"], values["title"], values["path"], case)
 

@@ -19,10 +19,11 @@ class Coverage:
     """Counts the features of cases that checks need, each until there is plenty of it.
 
     planned  cases that there will be at most
-    Cases that a subject refused count only for checks that judge refusals.
+    Cases that a subject refused count only for checks that judge refusals, or need nothing.
     """
 
     def __init__(self, checks: Iterable[Check] = (), planned: int = 0) -> None:
+        self._refused = 0
         self._met: Counter[tuple[str, bool]] = Counter()
         self._lacking: dict[str, float] = {}
         for check in checks:
@@ -32,6 +33,7 @@ class Coverage:
 
     def add(self, case: Case, seen: object, *, refused: bool) -> None:
         """One more case, and what was seen of it; `refused` where the subject did not unpack all of it."""
+        self._refused += refused
         if not self._lacking:
             return
         sights: Set[str] = getattr(seen, "sights", frozenset()) & self._lacking.keys()
@@ -39,6 +41,10 @@ class Coverage:
             self._met[feature, refused] += 1
             if self._met[feature, False] >= self._lacking[feature]:
                 del self._lacking[feature]
+
+    def counted(self, check: Check, cases: int) -> int:
+        """How many of so many cases count for a check."""
+        return cases - self._refused if check.needs and not check.refusals else cases
 
     def of(self, check: Check) -> Needs:
         """How often each precondition of a check was met, and which share of the cases has to meet it."""

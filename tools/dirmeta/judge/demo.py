@@ -17,7 +17,7 @@ from dirmeta.kernels.errors import KernelError
 from dirmeta.labs.base import LabError
 from dirmeta.labs.guest.python import GuestPython
 from dirmeta.labs.guest.uml import MEMORY, Uml
-from dirmeta.labs.guest.wire import Late, Lost
+from dirmeta.labs.native.ear import Late, Lost
 from dirmeta.sandbox.diagnosis import in_user_namespace
 from dirmeta.sandbox.worker import START_TIMEOUT, Worker, WorkerError
 from dirmeta.subjects import built

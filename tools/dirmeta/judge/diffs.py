@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from dirmeta.generate.features import features
-from dirmeta.judge.corpus import Named
-from dirmeta.judge.results import RuleResult, Verdict, Witness
-from dirmeta.judge.witnesses import store
-from dirmeta.model import codec, listing
+from dirmeta.judge.expected import Expected
+from dirmeta.judge.results import RuleResult, Verdict, Witness, together
+from dirmeta.model.stack import Case
 from dirmeta.model.tree import Tree
 from dirmeta.rules import unpack
 from dirmeta.rules.catalogue import Rule, catalogue
@@ -22,21 +21,30 @@ CLAIMS: Final = frozenset(("whiteouts",))
 """What an engine with diff directories claims of them."""
 FAMILY: Final = unpack.__name__.rpartition(".")[2].upper()
 
+Tell = Callable[[Finding, Case], Witness]
 
-def judged(
-    subject: str, cases: Sequence[Named], layers: Mapping[str, tuple[Tree, ...]], traits: Traits
-) -> tuple[RuleResult, ...]:
-    """A result for each rule that looks at one layer; none where no diff directory is known.
 
-    layers  case → its diff directories, lowest first
+def trial_of(case: Case, layers: Sequence[Tree], traits: Traits) -> Trial | None:
+    """What there is to judge of a case; None where its diff directories are not known.
+
+    layers  the diff directories, lowest first
     """
+    if len(layers) != len(case.stack):
+        return None
     terms = Terms(claims=CLAIMS, keeps=traits.keeps)
-    trials = [
-        Trial(each.case, StackSeen(tuple(map(LayerSeen, layers[each.name]))), terms)
-        for each in cases
-        if len(layers.get(each.name, ())) == len(each.case.stack)
-    ]
-    return tuple(_result(subject, rule, check, trials) for rule, check in _checks()) if trials else ()
+    return Trial(case, StackSeen(tuple(map(LayerSeen, layers))), terms)
+
+
+def findings(trial: Trial) -> Iterator[Finding]:
+    """All by which diff directories break rules that fail, expected or not."""
+    for rule, check in _checks():
+        if _missed(rule) == "fail" and not rule.lacks(CLAIMS):
+            yield from _found(check, trial)
+
+
+def judged(subject: str, trials: Sequence[Trial], known: Expected, tell: Tell) -> tuple[RuleResult, ...]:
+    """A result for each rule that looks at one layer; none where there is nothing to judge."""
+    return tuple(_result(subject, *each, trials, known, tell) for each in _checks()) if trials else ()
 
 
 def _checks() -> Iterator[tuple[Rule, Check]]:
@@ -46,24 +54,28 @@ def _checks() -> Iterator[tuple[Rule, Check]]:
             yield rule, check
 
 
-def _result(subject: str, rule: Rule, check: Check, trials: Sequence[Trial]) -> RuleResult:
+def _found(check: Check, trial: Trial) -> Iterator[Finding]:
+    assert check.judge
+    return check.judge(trial)
+
+
+def _missed(rule: Rule) -> Verdict:
+    return "noted" if rule.status == "s" else "fail"
+
+
+def _result(
+    subject: str, rule: Rule, check: Check, trials: Sequence[Trial], known: Expected, tell: Tell
+) -> RuleResult:
     if why := rule.lacks(CLAIMS):
         return RuleResult(rule.id, "n/a", f"{subject} {why}")
-    spoken = [trial for trial in trials if check.needs.keys() <= features(trial.case)]
+    spoken = sum(check.needs.keys() <= features(trial.case) for trial in trials)
+    for trial in trials:
+        for finding in _found(check, trial):
+            if not known.explains(finding, trial.case):
+                shown = (tell(finding, trial.case),)
+                return RuleResult(rule.id, _missed(rule), cases=spoken, witnesses=shown)
+    result = RuleResult(rule.id, "pass", cases=spoken)
     if not spoken:
-        return RuleResult(rule.id, "unverified", f"no case has {' and '.join(map(repr, check.needs))}")
-    assert check.judge
-    found = [(trial, finding) for trial in trials for finding in check.judge(trial)]
-    if not found:
-        return RuleResult(rule.id, "pass", cases=len(spoken))
-    verdict: Verdict = "noted" if rule.status == "s" else "fail"
-    return RuleResult(rule.id, verdict, cases=len(spoken), witnesses=(_witness(subject, *found[0]),))
-
-
-def _witness(subject: str, trial: Trial, finding: Finding) -> Witness:
-    where = f"{finding.where or '.'}    in the diff directory of layer {finding.layer}"
-    number = store(trial.case)
-    return Witness(
-        number, finding.rule, codec.to_json(trial.case), listing.render(trial.case), where, finding.want,
-        finding.saw, f"unpacker: {subject}", f"dirmeta compare --subject {subject}",
-    )  # fmt: skip
+        lacking = " and ".join(map(repr, check.needs))
+        result = RuleResult(rule.id, "unverified", f"no case has {lacking}")
+    return together(rule.id, [known.applied(result)])

@@ -18,20 +18,14 @@ from dirmeta.subjects.engines.applied import Applied
 from dirmeta.subjects.engines.base import Composed, Engine
 from dirmeta.subjects.engines.world import World
 
-SEQUENTIAL: Final = "sequential"
 BTRFS: Final = "btrfs"
 
 _worlds: dict[str, World] = {}
 
 
 def engine(spec: str) -> Engine:
-    """The engine of ``sequential:SUBJECT``, ``btrfs:SUBJECT`` or what `dirmeta compare` takes.
-
-    Raises SubjectError.
-    """
+    """The engine of ``btrfs:SUBJECT`` or what `dirmeta compare` takes. Raises SubjectError."""
     kind, colon, rest = spec.partition(":")
-    if colon and kind == SEQUENTIAL:
-        return Applied(subject(rest))
     if colon and kind == BTRFS:
         return btrfs(subject(rest))
     return table.engine(spec)
@@ -52,7 +46,7 @@ def lacking(spec: str) -> str:
 def keeps_times(spec: str) -> bool:
     """Whether what is made in a directory never changes its time. Of real drivers none sees to that in full;
     umoci does for the directory itself, not for the one above where it makes two."""
-    return spec.partition(":")[0] in (SEQUENTIAL, BTRFS)
+    return spec.partition(":")[0] in (Applied.how, BTRFS)
 
 
 def composed(spec: str, stack: Stack) -> Composed:

@@ -1,4 +1,4 @@
-"""The deviations that a subject is known to have, as files: ``fixtures/subjects/NAME.toml``."""
+"""The deviations that a subject or an engine is known to have, as files: ``fixtures/subjects/NAME.toml``."""
 
 from __future__ import annotations
 
@@ -7,21 +7,25 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from dirmeta import locations
 from dirmeta.judge import versions
+from dirmeta.judge.corpus import unshareable
+from dirmeta.judge.modelling import models
 from dirmeta.judge.opening import UsageError
 from dirmeta.model import listing
 from dirmeta.model.stack import Case
 from dirmeta.rules.catalogue import catalogue
-from dirmeta.subjects.base import Subject
+from dirmeta.subjects.engines.table import ENGINES, layer_subject
 
 FOLDER: Final = "subjects"
 TABLE: Final = "expected"
+REASONLESS: Final = "no reason is given yet"
 FAMILY: Final = "UNPACK"
 _KEYS: Final = ("rule", "reason", "link", "versions", "options", "witness")
 _OPTIONAL: Final = frozenset(("options",))
+_MODELS: Final = frozenset(name for name, *_ in models())
 _HEAD: Final = "# Known deviations of {name}; README.md says what an entry means and how it is made.\n"
 
 
@@ -29,10 +33,21 @@ class ExpectationError(UsageError):
     """A file that can not be taken: its name, the entry, and what is wrong there."""
 
 
+class Known(Protocol):
+    """A subject or an engine, as far as expectations speak of it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+
 @dataclass(frozen=True)
 class Expectation:
     """One deviation.
 
+    rule          that it breaks; of the root file system that an engine makes, the semantics that it declares
     reason, link  why it is there, in a sentence, and who says so; "" until a person has written them
     versions      of the subject that have it, a range as judge/versions.py reads it
     options       of the subject, as its name has them; "" for whichever
@@ -46,22 +61,39 @@ class Expectation:
     options: str
     case: Case
 
-    def speaks_of(self, subject: Subject) -> bool:
+    @property
+    def note(self) -> str:
+        """Why, in a line."""
+        return " ".join(filter(None, (self.reason or REASONLESS, self.link)))
+
+    @property
+    def is_of_semantics(self) -> bool:
+        """Whether it is about how layers are put together, and so about an engine."""
+        return self.rule in _MODELS
+
+    def speaks_of(self, subject: Known) -> bool:
         """Whether it is about the subject in this version and with these options."""
         given = subject.name.split(",")[1:]
         asked = filter(None, self.options.split(","))
         return all(each in given for each in asked) and versions.holds(self.versions, subject.version)
 
 
-def file_of(subject: Subject) -> Path | None:
-    """Where the subject's expectations are, or would be; None for a program that is named by its path."""
-    name = subject.name.partition(",")[0]
+def file_of(spec: str) -> Path | None:
+    """Where the expectations of a subject or an engine are, or would be; None for a program that is named by
+    its path. What puts another subject to use shares that one's file."""
+    name = (layer_subject(spec) or spec).partition(",")[0]
     return None if ":" in name or "/" in name else locations.fixtures() / FOLDER / f"{name}.toml"
 
 
-def load(subject: Subject) -> tuple[Expectation, ...]:
-    """All that is in the subject's file, whatever its version. Raises ExpectationError."""
-    file = file_of(subject)
+def entry_words(spec: str, number: int) -> str:
+    """``fixtures/subjects/tar.toml: entry 3``"""
+    file = file_of(spec)
+    return f"{f'fixtures/{FOLDER}/{file.name}' if file else spec}: entry {number}"
+
+
+def load(spec: str) -> tuple[Expectation, ...]:
+    """All that is in the file of a subject or an engine, whatever its version. Raises ExpectationError."""
+    file = file_of(spec)
     return read(file) if file is not None and file.exists() else ()
 
 
@@ -79,7 +111,10 @@ def read(file: Path) -> tuple[Expectation, ...]:
 
 def _entry(file: Path, number: int, values: Mapping[str, Any]) -> Expectation:
     try:
-        return _expectation(values)
+        entry = _expectation(values)
+        if entry.is_of_semantics or file.stem in ENGINES:
+            _check_shared(entry.case)
+        return entry
     except ValueError as error:
         raise ExpectationError(f"{file}: entry {number}: {error}") from None
 
@@ -101,8 +136,11 @@ def _expectation(values: Mapping[str, Any]) -> Expectation:
 
 def _check_rule(name: str) -> None:
     rule = catalogue().get(name)
+    if name in _MODELS:
+        return
     if rule is None:
-        raise ValueError(f"rule: there is no {name!r}; `dirmeta rules list` names them all")
+        names = ", ".join(sorted(_MODELS))
+        raise ValueError(f"rule: there is no {name!r} in `dirmeta rules list`, nor among semantics: {names}")
     if rule.family != FAMILY or rule.status == "O" or not rule.checked:
         raise ValueError(f"rule: {name} is not one that a subject can be seen to break")
 
@@ -117,9 +155,15 @@ def _case(text: str) -> Case:
     return case
 
 
+def _check_shared(case: Case) -> None:
+    """Engines are asked for several cases in one image, so as `dirmeta compare` does it."""
+    if why := unshareable(case):
+        raise ValueError(f"witness: it can not share an image with others: {why}")
+
+
 def write(file: Path, entries: Iterable[Expectation]) -> None:
     """Write a file anew, in the order of rules. Raises OSError."""
-    order = list(catalogue())
+    order = [*catalogue(), *sorted(_MODELS)]
     ordered = sorted(entries, key=lambda entry: order.index(entry.rule))
     text = _HEAD.format(name=file.stem) + "".join(f"\n{_text(entry)}" for entry in ordered)
     file.write_text(text if ordered else f"{text}\n{TABLE} = []\n", "utf-8")

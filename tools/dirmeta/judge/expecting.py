@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from dirmeta.judge.bench import Bench
 from dirmeta.judge.confirm import Suspect, describe, witness
-from dirmeta.judge.expectations import FAMILY, FOLDER, Expectation
+from dirmeta.judge.expectations import FAMILY, REASONLESS, Expectation, entry_words
 from dirmeta.judge.expected import Expected
 from dirmeta.judge.experiments import observe
 from dirmeta.judge.family import Family
@@ -26,7 +26,6 @@ from dirmeta.rules.registry import Check, Trial
 from dirmeta.subjects.base import Subject
 
 UPDATE: Final = "--update-expectations"
-REASONLESS: Final = "no reason is given yet"
 _AT_ONCE: Final = 8
 """Things wrong with one case that are learned of it; what is left then fails."""
 
@@ -51,7 +50,7 @@ def expected(
         if shown.witness is not None:
             known.add(shown.witness, shown.kinds)
         elif shown.stale:
-            told = f"fixtures/{FOLDER}/{subject.name.partition(',')[0]}.toml: entry {number}: {shown.stale}"
+            told = f"{entry_words(subject.name, number)}: {shown.stale}"
             remedy = f"dirmeta run --subject {subject.name} {UPDATE} drops it"
             known.stale.setdefault(entry.rule, f"{told}; {remedy}")
     return known
@@ -75,8 +74,7 @@ def replayed(entry: Expectation, bench: Bench) -> Shown:
         few_ids = bench.lab.limits.ids is not None  # who may not use all of them may see less go wrong
         return Shown(None, frozenset(), "" if few_ids else gone)
     finding, trial = found[0]
-    note = " ".join(filter(None, (entry.reason or REASONLESS, entry.link)))
-    return Shown(describe(finding, trial, bench, note), _of(found))
+    return Shown(describe(finding, trial, bench, entry.note), _of(found))
 
 
 def findings(case: Case, rule: str, bench: Bench) -> Iterator[tuple[Finding, Trial]]:

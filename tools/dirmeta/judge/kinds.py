@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from dirmeta.generate.features import OF_LAYERS, features
+from dirmeta.generate.features import FEATURES, OF_LAYERS, features
 from dirmeta.model import overlayfs, paths, spelling
 from dirmeta.model.entries import Xattrs
 from dirmeta.model.stack import Case, Layer, Setup
@@ -21,6 +21,7 @@ _COMPARING: Final = frozenset(("UNPACK-ORDER", "UNPACK-PARALLEL", "UNPACK-OFF"))
 _OF_PARENTS: Final = frozenset(("implied directory", "nested implied directory"))
 _NAMED: Final = re.compile(r"""(?<!\w)'[^']*'|"[^"]*"|\S*[/\d]\S*""")
 """What a tool's message says of one case alone: what is quoted, paths and numbers."""
+_ENDED: Final = re.compile(r"(exit status|signal) \d+: ")
 _WORD: Final = re.compile(r"[^\W\d_]{3,}")
 """Shorter ones may be names."""
 
@@ -42,14 +43,22 @@ class Kind(NamedTuple):
 
 
 def kinds(finding: Finding, case: Case) -> frozenset[Kind]:
-    """Everything that a finding on the case shows; one, or several where bits of a mode differ."""
+    """Everything that a finding on the case shows; one, or several where bits of a mode differ or a tool
+    complains of several things.
+
+    One that is about no single layer is about all of them together.
+    """
     difference = finding.difference
     if difference is None:
-        return frozenset((Kind(_of_words(finding, case), _all_of(finding, case)),))
+        everything = _all_of(finding, case)
+        return frozenset(Kind(wrong, everything) for wrong in _of_words(finding, case))
     if finding.rule in _COMPARING:
         both = frozenset(shape for layer in case.stack for shape in _place(difference.path, layer, case))
         return frozenset((Kind(f"{difference.what} {_of_name(difference.name)}".strip(), both),))
-    place = _place(difference.path, case.stack[finding.layer - 1], case)
+    if finding.layer:
+        place = _place(difference.path, case.stack[finding.layer - 1], case)
+    else:
+        place = _place_in_all(difference.path, case)
     return frozenset(Kind(wrong, place) for wrong in _of_difference(difference))
 
 
@@ -60,10 +69,24 @@ def _all_of(finding: Finding, case: Case) -> frozenset[str]:
 
 
 def _place(path: str, layer: Layer, case: Case) -> frozenset[str]:
-    around = Layer(tuple(each for each in layer if _is_near(each.place, path)))
+    return _of_own(path, layer, case) | _shapes(Case((_around(path, layer),), _setup(case)))
+
+
+def _place_in_all(path: str, case: Case) -> frozenset[str]:
+    """What layers have at a path, and what they are to each other there."""
+    around = (_around(path, layer) for layer in case.stack)
+    found = _shapes(Case(tuple(layer for layer in around if len(layer)), _setup(case)), FEATURES)
+    own = [layer for layer in case.stack if any(each.place == path for each in layer)]
+    return found.union(*(_of_own(path, layer, case) for layer in own or [Layer()]))
+
+
+def _around(path: str, layer: Layer) -> Layer:
+    return Layer(tuple(each for each in layer if _is_near(each.place, path)))
+
+
+def _of_own(path: str, layer: Layer, case: Case) -> frozenset[str]:
     own = Layer(tuple(each for each in layer if each.place == path))
-    of_own = frozenset(f"own {each}" for each in _shapes(Case((own,), _setup(case))) - _OF_PARENTS)
-    return of_own | _shapes(Case((around,), _setup(case)))
+    return frozenset(f"own {each}" for each in _shapes(Case((own,), _setup(case))) - _OF_PARENTS)
 
 
 def _setup(case: Case) -> Setup:
@@ -71,9 +94,9 @@ def _setup(case: Case) -> Setup:
     return Setup(namespace=case.setup.namespace)
 
 
-def _shapes(case: Case) -> frozenset[str]:
+def _shapes(case: Case, asked: frozenset[str] = OF_LAYERS) -> frozenset[str]:
     """What layers have; an absolute name is an odd spelling too, also where it is the root's."""
-    found = frozenset(features(case, OF_LAYERS))
+    found = frozenset(features(case, asked))
     if any(each.name.startswith("/") for layer in case.stack for each in layer):
         return found | {"absolute name", "odd spelling"}
     return found
@@ -84,12 +107,19 @@ def _is_near(place: str, path: str) -> bool:
     return place == path or paths.below(place, path) or paths.below(path, place)
 
 
-def _of_words(finding: Finding, case: Case) -> str:
+def _of_words(finding: Finding, case: Case) -> Iterator[str]:
     """What is wrong as a whole: that a layer was refused, with which words but for the case's own names."""
     texts = [text for layer in case.stack for each in layer for text in (each.name, each.target)]
     names = {name for text in texts for name in (text, *text.split("/"))}
-    said = _NAMED.sub(" ", f"{finding.want} / {finding.saw}")
-    return " ".join(word for word in _WORD.findall(said) if word not in names)
+    saw = finding.saw
+    for text in texts:
+        if "\n" in text:  # a message is told with all its lines in one
+            saw = saw.replace("; ".join(map(str.strip, text.splitlines())), " ")
+    ended = _ENDED.match(saw)
+    head = ended[0] if ended else ""
+    for complaint in saw[len(head) :].split("; "):
+        said = _NAMED.sub(" ", f"{finding.want} / {head}{complaint}")
+        yield " ".join(word for word in _WORD.findall(said) if word not in names)
 
 
 def _of_difference(each: Difference) -> Iterator[str]:

@@ -2,44 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from dirmeta.judge import diffs, modelling
-from dirmeta.judge.composing import composed
-from dirmeta.judge.corpus import Named, without_owners
-from dirmeta.judge.results import RuleResult
+from dirmeta.judge.answers import contradictions
+from dirmeta.judge.asking import Answers, Asked, answers, is_root
+from dirmeta.judge.corpus import Named
+from dirmeta.judge.results import RuleResult, Witness
+from dirmeta.judge.witnesses import store
 from dirmeta.model import spelling
-from dirmeta.model.semantics import Semantics
 from dirmeta.model.tree import Node
-from dirmeta.rules.words import describe
-from dirmeta.sandbox.diagnosis import in_user_namespace
+from dirmeta.rules.findings import Finding
 from dirmeta.subjects.base import SubjectError, UnknownSubject
-from dirmeta.subjects.engines.base import TIMEOUT, Composed, EngineError, Traits
+from dirmeta.subjects.engines.base import Composed, EngineError
 from dirmeta.subjects.engines.table import engine
 from dirmeta.subjects.engines.world import World
 
 REFUSED: Final = "refused"
-Model = tuple[Semantics, str]
-"""Semantics and their variant."""
 Status = Literal["judged", "n/a", "error"]
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What is compared.
-
-    timeout  seconds for one call of a program of the user's
-    expect   the semantics that all are held to, None for those that each declares
-    """
-
-    subjects: tuple[str, ...]
-    cases: tuple[Named, ...]
-    timeout: float = TIMEOUT
-    expect: Model | None = None
 
 
 @dataclass(frozen=True)
@@ -47,12 +31,14 @@ class Deviation:
     """One thing in which a root file system is not as a semantics has it.
 
     of_semantics  whether it says something of how layers are put together, see `modelling.is_of_semantics`
+    expected      whether it is known, and was shown by a witness again
     """
 
     path: str
     want: str
     saw: str
     of_semantics: bool = True
+    expected: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,12 +48,14 @@ class Cell:
     saw         what it shows at the case's path, as the table has it
     deviations  from the semantics that it declares
     against     models that this contradicts
+    again       the command that asks for the case again; "" where nothing deviates
     """
 
     case: str
     saw: str
     deviations: tuple[Deviation, ...]
     against: frozenset[str]
+    again: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,7 +65,9 @@ class Row:
     status    judged · n/a (`why`: what to install) · error (`why`: how it failed)
     rules     how its diff directories, as far as they are known, stand to the rules for unpackers
     agrees    model → how many of the cases that were not refused do not contradict it
-    declares  the semantics that it says it follows
+    declares  the semantics that it says it follows, or is held to
+    expected  witnesses of what it is known to do otherwise, as they were seen again
+    stale     what is said to be known of it and is no longer so
     """
 
     subject: str
@@ -89,6 +79,8 @@ class Row:
     seconds: float = 0.0
     agrees: Mapping[str, int] = field(default_factory=dict)
     rules: tuple[RuleResult, ...] = ()
+    expected: tuple[Witness, ...] = ()
+    stale: tuple[str, ...] = ()
 
     @property
     def consistent(self) -> tuple[str, ...]:
@@ -102,13 +94,23 @@ class Row:
 
     @property
     def deviates(self) -> bool:
-        """Whether something is not as it declares."""
-        return any(cell.deviations for cell in self.cells)
+        """Whether something is not as it declares and nobody expects it."""
+        return any(not each.expected for cell in self.cells for each in cell.deviations)
+
+    @property
+    def deviates_as_expected(self) -> bool:
+        """Whether something is not as it declares, and all of that is known."""
+        return bool(self.expected) and not self.deviates
 
     @property
     def fails(self) -> bool:
         """Whether it breaks a rule for unpackers."""
         return any(result.verdict == "fail" for result in self.rules)
+
+    @property
+    def is_unexpected(self) -> bool:
+        """Whether anything of it is wrong, or no longer as it is said to be."""
+        return self.deviates or self.fails or bool(self.stale)
 
 
 def judge(spec: str, asked: Asked) -> Row:
@@ -120,57 +122,64 @@ def judge(spec: str, asked: Asked) -> Row:
         raise
     except SubjectError as why:
         return Row(spec, "n/a", str(why))
-    traits = subject.traits
-    if asked.expect:
-        semantics, variant = asked.expect
-        traits = replace(traits, semantics=semantics, variant=variant)
-    row = Row(subject.name, "n/a", "", subject.version, traits.model)
-    if subject.root and not _is_root():
+    row = Row(subject.name, "n/a", "", subject.version, asked.traits(subject).model)
+    if subject.root and not is_root():
         return replace(row, why="needs root; run as root")
     try:
         with World(subject) as world:
-            seen = composed(world, asked.cases)
+            found = answers(subject, asked, world)
     except EngineError as why:
         return replace(row, status="error", why=str(why))
-    cells = tuple(_cell(each, seen[each.name], traits) for each in asked.cases)
+    return replace(_judged(row, found), seconds=time.monotonic() - began)
+
+
+def _judged(row: Row, found: Answers) -> Row:
+    cells = tuple(_cell(each, found) for each in found.cases)
     agrees = {
         name: sum(name not in cell.against for cell in cells if cell.saw != REFUSED)
         for name, *_ in modelling.models()
     }
-    rules = diffs.judged(row.subject, asked.cases, {name: each.layers for name, each in seen.items()}, traits)
-    seconds = time.monotonic() - began
-    return replace(row, status="judged", cells=cells, agrees=agrees, rules=rules, seconds=seconds)
+    expected, held = found.known.expected, found.held
+    trials = (diffs.trial_of(each.case, found.seen[each.name].layers, held.traits) for each in found.cases)
+    rules = diffs.judged(row.subject, list(filter(None, trials)), expected, held.witness)
+    witnesses = tuple(each for several in expected.witnesses.values() for each in several)
+    stale = tuple(expected.stale.values())
+    return replace(
+        row, status="judged", cells=cells, agrees=agrees, rules=rules, expected=witnesses, stale=stale
+    )
 
 
-def _is_root() -> bool:
-    return os.geteuid() == 0 and not in_user_namespace()
-
-
-def _cell(named: Named, seen: Composed, traits: Traits) -> Cell:
-    declared = _deviations(named, seen, traits, traits.semantics, traits.variant)
+def _cell(named: Named, found: Answers) -> Cell:
+    seen, traits = found.seen[named.name], found.held.traits
+    declared = _deviations(named, contradictions(named.case, seen, traits), found)
+    again = found.held.again.format(id=store(named.case)) if declared else ""
     if seen.tree is None:  # which says nothing of how it puts layers together
-        return Cell(named.name, REFUSED, declared, frozenset())
+        return Cell(named.name, REFUSED, declared, frozenset(), again)
     against = frozenset(
         name
         for name, semantics, variant in modelling.models()
-        if any(each.of_semantics for each in _deviations(named, seen, traits, semantics, variant))
+        if any(map(_is_of_semantics, contradictions(named.case, seen, traits.following(semantics, variant))))
     )
-    return Cell(named.name, shown(named.path, seen), declared, against)
+    return Cell(named.name, shown(named.path, seen), declared, against, again)
 
 
-def _deviations(
-    named: Named, seen: Composed, traits: Traits, semantics: Semantics, variant: str
-) -> tuple[Deviation, ...]:
-    want = modelling.expected(named.case, traits, semantics, variant)
-    if want is None or seen.tree is None:
-        refused = f"refused: {seen.refused}" if seen.tree is None else "composed"
-        as_wanted = (want is None) == (seen.tree is None)
-        return (
-            () if as_wanted else (Deviation("the image", "refused" if want is None else "composed", refused),)
+def _deviations(named: Named, findings: Iterable[Finding], found: Answers) -> tuple[Deviation, ...]:
+    """What is wrong, once where it is told in the same words, as mode and owner are."""
+    alike: dict[tuple[str, str, str], list[Finding]] = defaultdict(list)
+    for each in findings:
+        alike[each.where, each.want, each.saw].append(each)
+    return tuple(
+        Deviation(
+            *words,
+            of_semantics=any(map(_is_of_semantics, several)),
+            expected=all(found.known.expected.explains(each, named.case) for each in several),
         )
-    found = modelling.deviations(want, seen.tree, traits, seen.began, seen.ended)
-    told = (Deviation(each.path, *describe(each), modelling.is_of_semantics(each)) for each in found)
-    return tuple(dict.fromkeys(told))  # mode and owner that differ are told in the same words
+        for words, several in alike.items()
+    )
+
+
+def _is_of_semantics(finding: Finding) -> bool:
+    return finding.difference is None or modelling.is_of_semantics(finding.difference)
 
 
 def shown(path: str, seen: Composed) -> str:
@@ -192,8 +201,6 @@ def _time(node: Node, seen: Composed) -> str:
 def compare(asked: Asked, tell: Callable[[Row], None]) -> tuple[Row, ...]:
     """A row for each subject, in the order given; `tell` hears of each as it is settled."""
     rows = []
-    if not _is_root():
-        asked = replace(asked, cases=without_owners(asked.cases))
     for spec in asked.subjects:
         rows.append(judge(spec, asked))
         tell(rows[-1])

@@ -24,14 +24,14 @@ def models() -> Iterator[tuple[str, Semantics, str]]:
             yield f"{semantics}/{variant}" if variant else semantics, semantics, variant
 
 
-def expected(case: Case, traits: Traits, semantics: Semantics, variant: str = "") -> Tree | None:
-    """The root file system by that model, less what the engine declares not to keep; None where the model has
-    the image refused. What is stamped with the time of unpacking has the mtime None."""
+def expected(case: Case, traits: Traits) -> Tree | None:
+    """The root file system by the semantics that an engine declares, less what it declares not to keep; None
+    where they have the image refused. What is stamped with the time of unpacking has the mtime None."""
     taken = case if traits.whiteouts else _as_files(case)
     policies = replace(DEFAULT, placeholder_mode=traits.placeholder_mode)
-    tree = flat.predict(taken, semantics, variant, policies)
-    if tree is not None and traits.placeholder_mtime == "now" and semantics != "fixed":
-        tree = _stamped(tree, taken, semantics, variant, policies)
+    tree = flat.predict(taken, traits.semantics, traits.variant, policies)
+    if tree is not None and traits.placeholder_mtime == "now" and traits.semantics != "fixed":
+        tree = _stamped(tree, taken, traits, policies)
     return None if tree is None else {path: _kept(node, traits) for path, node in tree.items()}
 
 
@@ -44,9 +44,10 @@ def _as_file(entry: Entry) -> Entry:
     return replace(entry, kind="file") if entry.kind in ("whiteout", "opaque") else entry
 
 
-def _stamped(tree: Tree, case: Case, semantics: Semantics, variant: str, policies: Policies) -> Tree:
+def _stamped(tree: Tree, case: Case, traits: Traits, policies: Policies) -> Tree:
     """`tree` with the time of every placeholder None: those are the times that the policy has a say in."""
-    other = flat.predict(case, semantics, variant, replace(policies, placeholder_mtime=_OTHER_TIME)) or {}
+    others = replace(policies, placeholder_mtime=_OTHER_TIME)
+    other = flat.predict(case, traits.semantics, traits.variant, others) or {}
     return {
         path: node if node.mtime == other[path].mtime else node._replace(mtime=None)
         for path, node in tree.items()
@@ -57,6 +58,8 @@ def _kept(node: Node, traits: Traits) -> Node:
     kept = node._replace(xattrs=tuple(pair for pair in node.xattrs if traits.keeps(pair[0])))
     if not traits.links:
         kept = kept._replace(link="")
+    if not traits.times:
+        kept = kept._replace(mtime=0)
     return kept if traits.owners else kept._replace(uid=0, gid=0)
 
 
@@ -102,6 +105,8 @@ def _compared(node: Node, traits: Traits) -> Node:
     """What was seen, less what says nothing of the image."""
     if not traits.links:
         node = node._replace(link="")
+    if not traits.times:
+        node = node._replace(mtime=0)
     if not traits.notes or not node.xattrs:
         return node
     return node._replace(xattrs=tuple(pair for pair in node.xattrs if pair[0] not in traits.notes))

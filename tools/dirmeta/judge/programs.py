@@ -42,6 +42,7 @@ def how(case: Case, conditions: Conditions) -> How:
         conditions.initial,
         conditions.escapes,
         frozenset(options(case.setup, conditions)),
+        case.setup.backing,
     )
 
 
@@ -52,10 +53,13 @@ class _Planned:
         self.case = case
         self.start = start
         self.conditions = conditions
-        self.lowers = [f"l{number}" for number in range(len(start.lowers), 0, -1)]
+        lowers, _ = rehearsal.laid(case)
+        self.lowers = [f"l{number}" for number in range(len(lowers), 0, -1)]
         self.state = State(start)
         self.upper = "upper"
-        self.steps: list[Step] = [*layout_steps(start.lowers)]
+        self.steps: list[Step] = [*layout_steps(lowers)]
+        if case.setup.nested and len(lowers) > 1:
+            self._nest()
         if room := case.setup.room:
             self.steps.append(Cramp("cramped", inodes(start.upper) + OVERLAYS_OWN + room))
             self.upper = "cramped/upper"
@@ -65,6 +69,13 @@ class _Planned:
         program_here = [_possible(each, conditions) for each in case.program]
         self.done = [(each, self._operate(each)) for each in program_here]
         self._finish()
+
+    def _nest(self) -> None:
+        """Have an overlay of its own in place of all lower layers but the topmost."""
+        top, *below = self.lowers
+        chosen = options(replace(self.case.setup, options=_read_only(self.case)), self.conditions)
+        self.steps.append(Mount("inner", tuple(below), "", chosen))
+        self.lowers = [top, "inner"]
 
     def _mount(self) -> None:
         conditions = replace(self.conditions, delegate=self.state.mounted.how.delegate)

@@ -12,10 +12,12 @@ from dirmeta import locations
 from dirmeta.judge.facts import FactsError, facts
 from dirmeta.judge.opening import UsageError
 from dirmeta.judge.regressions import Regression, Sight
+from dirmeta.judge.replaying import wrong_program
 from dirmeta.model import listing, paths
 from dirmeta.model.semantics import SEMANTICS, VARIANTS, Policies, Semantics
 from dirmeta.model.stack import Case
 from dirmeta.rules.catalogue import catalogue
+from dirmeta.rules.operated import ProgramSeen
 from dirmeta.rules.registry import CHECKS
 from dirmeta.rules.seen import StackSeen
 
@@ -52,6 +54,8 @@ def _regression(name: str, data: Mapping[str, Any]) -> Regression:
     _check_keys(data)
     semantics, variant = _semantics(data["semantics"])
     case = _case(data["layers"])
+    if case.program and semantics != "topmost":
+        raise ValueError(f"semantics: what is done to layers is done on an overlay: topmost, not {semantics}")
     return Regression(
         name,
         data["title"],
@@ -73,8 +77,8 @@ def _case(text: str) -> Case:
         case = listing.parse(text)
     except listing.ListingError as error:
         raise ValueError(f"layers: {error}") from None
-    if case.malformed or case.program:
-        raise ValueError(f"layers: {case.malformed or 'there are operations; only reading is judged here'}")
+    if wrong := case.malformed or wrong_program(case.program):
+        raise ValueError(f"layers: {wrong}")
     return case
 
 
@@ -133,8 +137,9 @@ def _rules(rules: list[Any], case: Case) -> tuple[str, ...]:
     for rule in rules:
         if rule not in catalogue():
             raise ValueError(f"rules: there is no {rule!r}; `dirmeta rules list` names them all")
-        if (rule, StackSeen) not in CHECKS:
-            raise ValueError(f"rules: {rule} is not judged by a look at a mounted stack")
+        if (rule, ProgramSeen if case.program else StackSeen) not in CHECKS:
+            how = "what is done to" if case.program else "a look at"
+            raise ValueError(f"rules: {rule} is not judged by {how} a mounted stack")
         if rule.startswith("UNPACK-") and case.setup.layout == "model":
             raise ValueError(f"rules: nothing is unpacked with layout=model, so {rule} says nothing")
     return tuple(dict.fromkeys(rules))

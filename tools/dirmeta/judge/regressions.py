@@ -7,7 +7,8 @@ from functools import cached_property
 from typing import Literal, get_args
 
 from dirmeta.judge.facts import Facts
-from dirmeta.model import flat
+from dirmeta.model import flat, rehearsal
+from dirmeta.model.mounted import How
 from dirmeta.model.semantics import Policies, Semantics
 from dirmeta.model.stack import Case
 from dirmeta.model.tree import Node, Tree
@@ -34,7 +35,8 @@ class Regression:
     saw        what the reporter saw
     tool       that had it, with version and driver
     semantics, variant, policies   the model of that tool
-    case       the layers; with layout=model they are laid out with the marks that the listing has
+    case       the layers; with layout=model they are laid out with the marks that the listing has; and what
+               is done in a mount of them, after which all is shown, if the report is about that
     rules      that judge it on a lab
     beyond     why delegation can not repair it, or nothing
     """
@@ -54,13 +56,22 @@ class Regression:
 
     @cached_property
     def damaged(self) -> Tree | None:
-        """What the tool makes of the layers; None where it refuses them."""
+        """What the tool makes of the layers, and of a program; None where it refuses them."""
+        if self.case.program:
+            return self._after(delegate=False)
         return flat.predict(self.case, self.semantics, self.variant, self.policies)
 
     @cached_property
     def delegated(self) -> Tree | None:
         """What delegation does."""
+        if self.case.program:
+            return self._after(delegate=True)
         return flat.predict(self.case, "delegate")
+
+    def _after(self, *, delegate: bool) -> Tree:
+        setup = self.case.setup
+        how = How(delegate, setup.namespace, options=frozenset(setup.options))
+        return rehearsal.ended(self.case, how).mounted.view.tree
 
     def contradictions(self) -> list[str]:
         """Where the file says something else than the oracle, one line each."""

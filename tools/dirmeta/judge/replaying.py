@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from typing import Final
 
 from dirmeta.generate.features import features
 from dirmeta.judge.bench import Bench
@@ -23,8 +24,12 @@ from dirmeta.model.stack import Case, Credentials, Operation
 from dirmeta.rules.catalogue import catalogue
 from dirmeta.rules.findings import Finding
 from dirmeta.rules.operated import ProgramSeen
+from dirmeta.rules.racing import RacesSeen
 from dirmeta.rules.registry import Trial
 from dirmeta.sandbox.credentials import CAPABILITIES
+
+RACES: Final = 25
+"""Times that a race is tried before it is believed to come out right; each has several rounds."""
 
 
 def wrong_program(operations: Sequence[Operation]) -> str:
@@ -59,21 +64,27 @@ def fitted(case: Case, limits: Limits) -> Case:
     if setup.backing not in limits.backings:
         setup = replace(setup, backing=limits.backings[0])
     case = replace(case, setup=setup)
-    for obstacle in (wrong_program(case.program), *obstacles(case, limits), _opens_device(case)):
+    for obstacle in (wrong_program(case.program), *obstacles(case, limits), _leads_astray(case)):
         if obstacle:
             raise UsageError(f"this case can not be done here: {obstacle}")
     return case
 
 
-def _opens_device(case: Case) -> str:
-    """Which operation of a program would open a device of this machine, or nothing."""
+def _leads_astray(case: Case) -> str:
+    """Which operation of a program would be done to something else than it names, or nothing."""
     how = How(True, case.setup.namespace, options=frozenset(case.setup.options))
     for number, (operation, (state, _)) in enumerate(zip(case.program, rehearsed(case, how), strict=True), 1):
-        node = state.mounted.shows(program.path(operation)) if operation.op in ("read", "write") else None
-        if node is not None and node.kind in ("char", "block"):
-            return (
-                f"operation {number}, {listing.operation(operation)}: it would open a device of this machine"
-            )
+        node = state.mounted.shows(program.path(operation))
+        if why := _astray(operation.op, node.kind if node is not None else ""):
+            return f"operation {number}, {listing.operation(operation)}: {why}"
+    return ""
+
+
+def _astray(op: str, kind: str) -> str:
+    if op in ("read", "write") and kind in ("char", "block"):
+        return "it would open a device of this machine"
+    if op == "chmod" and kind == "symlink":
+        return "Linux changes the mode of what a symlink leads to; name that"
     return ""
 
 
@@ -92,9 +103,16 @@ def fitting(case: Case) -> list[list[Family]]:
     for name, family in families().items():
         from_streams = name.startswith(("unpack/", "parity/"))
         fits = from_streams == (case.setup.layout == "unpacked") and (family.shaped or not case.malformed)
-        if fits and (family.sees is ProgramSeen) == bool(case.program):
+        if fits and _is_seen(case, family.sees):
             chosen.setdefault(family.does, {}).setdefault(family.rules, family)
     return [list(alike.values()) for alike in chosen.values()]
+
+
+def _is_seen(case: Case, record: type) -> bool:
+    """Whether a record tells of what is done to the case: nothing, or a program, or one in a race."""
+    if not case.program:
+        return record not in (ProgramSeen, RacesSeen)
+    return record is (RacesSeen if case.setup.raced else ProgramSeen)
 
 
 def _judge(alike: Sequence[Family], case: Case, rules: Collection[str], bench: Bench) -> Iterator[RuleResult]:
@@ -109,7 +127,7 @@ def _judge(alike: Sequence[Family], case: Case, rules: Collection[str], bench: B
     if not left:
         return
     try:
-        seen = observe(alike[0].does, case, bench.conditions, bench.lab)
+        yield from _observed(left, case, bench)
     except Misbehaviour as trouble:
         yield _broken(misbehaved(left[0][0], trouble), Trial(case, None, bench.terms), bench)
         return
@@ -117,9 +135,17 @@ def _judge(alike: Sequence[Family], case: Case, rules: Collection[str], bench: B
         if not case.program:
             raise
         yield from (RuleResult(rule, "unverified", str(error)) for rule, _ in left)
-        return
-    for rule, family in left:
-        yield _result(rule, family, Trial(case, seen, bench.terms), bench)
+
+
+def _observed(left: Sequence[tuple[str, Family]], case: Case, bench: Bench) -> list[RuleResult]:
+    """The results of one experiment; of a race that shows nothing wrong, those of the last of `RACES`."""
+    results: list[RuleResult] = []
+    for _ in range(RACES if case.setup.raced else 1):
+        seen = observe(left[0][1].does, case, bench.conditions, bench.lab)
+        results = [_result(rule, family, Trial(case, seen, bench.terms), bench) for rule, family in left]
+        if any(each.witnesses for each in results):
+            break
+    return results
 
 
 def _result(rule: str, family: Family, trial: Trial, bench: Bench) -> RuleResult:

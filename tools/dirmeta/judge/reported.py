@@ -11,15 +11,18 @@ from dirmeta.judge.draw import Scope
 from dirmeta.judge.experiments import laid_out, on, unpacked_and_mounted
 from dirmeta.judge.family import Family
 from dirmeta.judge.opening import UsageError
+from dirmeta.judge.programs import operated
 from dirmeta.judge.regressions import Regression
 from dirmeta.judge.replaying import fitted
 from dirmeta.model.limits import Limits
 from dirmeta.model.overlayfs import Namespace
 from dirmeta.model.stack import Case
+from dirmeta.rules.operated import ProgramSeen
 from dirmeta.rules.registry import Check
+from dirmeta.rules.seen import StackSeen
 
 WITHOUT: Final = "COMPAT-NOOP"
-"""The rule for a kernel without the feature: every regression shows there what `topmost` has."""
+"""The rule for a kernel without the feature: a regression that is only looked at shows what `topmost` has."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +38,14 @@ class Reported(Family):
 
 
 def reported(regression: Regression) -> Reported:
-    """The family of a regression, judged by its rules and by `WITHOUT`."""
+    """The family of a regression, judged by its rules and, without a program, by `WITHOUT`."""
+    operates = bool(regression.case.program)
+    looks = laid_out if _is_laid_out(regression) else unpacked_and_mounted
     return Reported(
-        rules=tuple(dict.fromkeys((*regression.rules, WITHOUT))),
+        rules=regression.rules if operates else tuple(dict.fromkeys((*regression.rules, WITHOUT))),
         draws=Scope(partial(_cases, regression)),
-        does=laid_out if _is_laid_out(regression) else unpacked_and_mounted,
+        does=operated if operates else looks,
+        sees=ProgramSeen if operates else StackSeen,
         cases=2,
         pack=1,
         lacks=partial(_lacks, regression),

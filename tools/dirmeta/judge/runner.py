@@ -136,7 +136,7 @@ class Shard:
             self.coverage.add(case, seen, refused=False)
         trial = Trial(packed, seen, self.bench.terms)
         in_order = self._is_in_order(trial)
-        self.consistency.look(trial, len(together))
+        self.consistency.look(trial, together)
         if not in_order:
             seens = split(seen, len(together), [len(case.stack) for case in together])
             first = self.cases - len(together) + 1
@@ -183,7 +183,7 @@ class Shard:
             self.coverage.add(case, seen, refused=has_given_up(seen))
         trial = Trial(case, seen, self.bench.terms)
         self._judge(trial, packed, self.cases)
-        self.consistency.look(trial, 1)
+        self.consistency.look(trial, [case])
         self.hung += has_hung(seen)
         if self.hung >= HANGS:
             raise Enough
@@ -241,9 +241,10 @@ class Shard:
                 observed=observed,
             )  # fmt: skip
         needs = self.coverage.of(check)
-        missing = unmet(needs, self.cases)
+        cases = self.coverage.counted(check, self.cases)
+        missing = unmet(needs, cases)
         verdict: Verdict = "unverified" if missing else "pass"
-        return RuleResult(check.rule, verdict, missing, self.cases, needs=needs, observed=observed)
+        return RuleResult(check.rule, verdict, missing, cases, needs=needs, observed=observed)
 
     def _witness(self, check: Check) -> Witness | None:
         """What shows that a rule is broken; what a kernel did once it need not do again for each family."""

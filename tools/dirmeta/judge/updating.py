@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from dirmeta.judge import versions
 from dirmeta.judge.bench import Bench
 from dirmeta.judge.expectations import Expectation, file_of
 from dirmeta.judge.expected import Expected
@@ -30,11 +31,11 @@ class Updated(NamedTuple):
         return f"{self.kept} entries kept, {self.dropped} dropped, {self.added} added{remedy}"
 
 
-def writable(subject: Subject) -> Path:
+def writable(spec: str) -> Path:
     """The file to be written. UsageError where there is none or it can not be written."""
-    file = file_of(subject)
+    file = file_of(spec)
     if file is None:
-        raise UsageError(f"{subject.name}: expectations are kept for subjects that have a name of their own")
+        raise UsageError(f"{spec}: expectations are kept for subjects that have a name of their own")
     if not os.access(file if file.exists() else file.parent, os.W_OK):
         raise UsageError(f"{file}: it can not be written; update expectations in a checkout that can be")
     return file
@@ -81,5 +82,5 @@ def _added(
 
 def _entry(subject: Subject, witness: Witness) -> Expectation:
     options = subject.name.partition(",")[2]
-    versions = f"=={subject.version}" if subject.version else ""  # it may have come or go with any other
-    return Expectation(witness.rule, "", "", versions, options, codec.from_json(witness.case))
+    only_this = versions.exactly(subject.version)  # it may have come or go with any other
+    return Expectation(witness.rule, "", "", only_this, options, codec.from_json(witness.case))

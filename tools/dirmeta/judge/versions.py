@@ -24,6 +24,12 @@ def holds(wanted: str, version: str) -> bool:
     return all(known and _COMPARED[how](*_padded(known, number)) for how, number in bounds)
 
 
+def exactly(version: str) -> str:
+    """The range of that version alone; of all where it begins with no number."""
+    known = _numbers(version)
+    return f"=={'.'.join(map(str, known))}" if known else ""
+
+
 def _bound(text: str) -> tuple[str, list[int]]:
     match = _BOUND.fullmatch(text)
     if match is None:

@@ -15,14 +15,14 @@ from dirmeta.judge.measured import Change
 from dirmeta.judge.results import RuleResult
 from dirmeta.model import codec, listing
 from dirmeta.reports.columns import aligned
-from dirmeta.reports.terminal import INDENT, failure_text
+from dirmeta.reports.terminal import EXPECTED, INDENT, failure_text
 
 VERSION: Final = 1
 _WIDTH: Final = 110
 _SHORT: Final = 2
 _VERDICTS: Final = ("fail", "error", "unverified", "noted", "expected", "pass", "observed", "n/a")
 _NAMED: Final = _VERDICTS[:5]
-_MARKS: Final = "+ as the subject declares, ! not so, r refused"
+_MARKS: Final = "+ as the subject declares, e not so, as expected, ! not so, r refused"
 _CELLS: Final = "mode uid:gid mtime xattrs; now is the time of unpacking"
 
 
@@ -40,6 +40,8 @@ def _lines(matrix: Matrix) -> Iterator[str]:
         yield from _deviations(judged, cases)
     yield from _not_judged(matrix)
     yield from _ruled(matrix)
+    yield from _expected(judged)
+    yield from _stale(judged)
     yield ""
     yield f"{summary(matrix)}    ({matrix.seconds:.1f} s)"
 
@@ -118,7 +120,9 @@ def _consistency(row: Row) -> str:
 def _mark(cell: Cell) -> str:
     if cell.saw == REFUSED:
         return "r"
-    return "!" if cell.deviations else "+"
+    if not cell.deviations:
+        return "+"
+    return "e" if all(each.expected for each in cell.deviations) else "!"
 
 
 def _answers(rows: Sequence[Row], cases: Sequence[Named]) -> Iterator[str]:
@@ -132,29 +136,61 @@ def _answers(rows: Sequence[Row], cases: Sequence[Named]) -> Iterator[str]:
             subjects[row.cells[number].saw].append(row.subject)
         for saw, who in sorted(subjects.items(), key=lambda item: -len(item[1])):
             start = f"   {saw}  "
-            yield from textwrap.wrap(
-                " ".join(who), _WIDTH, initial_indent=start, subsequent_indent=" " * len(start),
-                break_long_words=False, break_on_hyphens=False,
-            )  # fmt: skip
+            yield from _wrapped(" ".join(who), start, " " * len(start))
+
+
+def _wrapped(words: str, start: str, then: str) -> list[str]:
+    return textwrap.wrap(
+        words, _WIDTH, initial_indent=start, subsequent_indent=then,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
 
 
 def _deviations(rows: Sequence[Row], cases: Sequence[Named]) -> Iterator[str]:
-    """Each deviation on a line, then the cases that show them."""
+    """Each deviation that nobody expects on a line, then the cases that show them."""
     lines = [
         (row.subject, row.declares, cell.case, each.path, f"want {each.want}", f"saw {each.saw}")
         for row in rows
         for cell in row.cells
         for each in cell.deviations
+        if not each.expected
     ]
     if not lines:
         return
     yield ""
     yield from aligned([("deviates", "from", "", "at", "", ""), *lines])
+    shown = {case: subject for subject, _, case, *_ in reversed(lines)}
+    again = {(row.subject, cell.case): cell.again for row in rows for cell in row.cells}
     for named in cases:
-        if any(line[2] == named.name for line in lines):
+        if named.name in shown:
             yield ""
             yield f"case {named.name}: {named.title}"
             yield from (f"{INDENT}{line}".rstrip() for line in listing.render(named.case).splitlines())
+            yield f"again {again[shown[named.name], named.name]}"
+
+
+def _expected(rows: Sequence[Row]) -> Iterator[str]:
+    """Each reason for which something is expected, what it breaks, and whose it is."""
+    reasons: dict[str, dict[str, dict[str, None]]] = defaultdict(lambda: defaultdict(dict))
+    for row in rows:
+        for witness in row.expected:
+            reasons[witness.note][witness.rule][row.subject] = None
+    if reasons:
+        yield ""
+        yield EXPECTED
+    for reason, rules in reasons.items():
+        yield f"{INDENT}{reason}"
+        for rule, subjects in rules.items():
+            start = f"{INDENT}   {rule}  "
+            yield from _wrapped(" ".join(subjects), start, " " * len(start))
+
+
+def _stale(rows: Sequence[Row]) -> Iterator[str]:
+    """What is said to be expected and is no longer so."""
+    lines = [("stale", row.subject, why) for row in rows for why in row.stale]
+    if lines:
+        yield ""
+        yield from aligned(lines)
 
 
 def table_text(matrix: Matrix, changed: Sequence[Change]) -> str:
@@ -178,11 +214,15 @@ def _change_words(each: Change) -> tuple[str, ...]:
 
 
 def summary(matrix: Matrix) -> str:
-    """``24 subjects judged, 2 deviate from the semantics they declare; 3 n/a, 1 error``."""
+    """``24 subjects judged, 2 deviate from the semantics they declare; 9 as expected, 3 n/a, 1 error``."""
     deviating = sum(row.deviates for row in matrix.judged)
     failing = sum(row.fails for row in matrix.judged)
+    as_expected = sum(row.deviates_as_expected for row in matrix.judged)
     count = Counter(row.status for row in matrix.rows)
-    rest = [f"{count[status]} {status}" for status in ("n/a", "error") if count[status]]
+    stale = sum(bool(row.stale) for row in matrix.judged)
+    rest = [f"{as_expected} as expected"] if as_expected else []
+    rest += [f"{stale} with stale expectations"] if stale else []
+    rest += [f"{count[status]} {status}" for status in ("n/a", "error") if count[status]]
     plural = "s" * (count["judged"] != 1)
     said = f"{count['judged']} subject{plural} judged, {deviating} deviate from the semantics they declare"
     said += f", {failing} break a rule" * any(row.rules for row in matrix.judged)

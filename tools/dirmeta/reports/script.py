@@ -18,7 +18,7 @@ from dirmeta.model.rehearsal import State
 from dirmeta.model.stack import Case, Operation
 from dirmeta.model.writer import Expected
 from dirmeta.observe.steps import Cramp, Job, Layout, Mount, Operate, Step, Unmount, Walk
-from dirmeta.reports.shell import CALL, CALLS, Commands
+from dirmeta.reports.shell import CALL, CALLS, Commands, ScriptError
 from dirmeta.reports.shell_layout import laying_out
 
 WALK = r"""
@@ -60,6 +60,8 @@ def script(case: Case, conditions: Conditions) -> str:
 
     Names in it that are not UTF-8 hold lone surrogates. Raises ScriptError where sh can not do it.
     """
+    if case.setup.raced:
+        raise ScriptError("what is done at once by several processes has no order to be written down in")
     experiment = operated if case.program else laid_out
     job = next(experiment(case, conditions))
     body = "\n".join(_Script(case, conditions).lines(job))

@@ -9,6 +9,7 @@ from dirmeta.rules.catalogue import catalogue
 
 INDENT = "      "
 REPLAY = "dirmeta replay "
+EXPECTED = "expected, as stored witnesses have shown again"
 KEEPS = "    (--keep DIR leaves tars, diff directories and the mount command)"
 SCRIPTS = "    (--script FILE writes it as a shell script; --keep DIR leaves that, tars and diff directories)"
 
@@ -71,7 +72,7 @@ def _expected_lines(results: Sequence[RuleResult]) -> Iterator[str]:
             rules.setdefault(witness.note, {})[result.rule] = None
     if rules:
         yield ""
-        yield "expected, as stored witnesses have shown again"
+        yield EXPECTED
     for reason, broken in rules.items():
         yield f"{INDENT}{', '.join(broken)}"
         yield f"{INDENT}   {reason}"

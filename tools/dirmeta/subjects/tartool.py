@@ -39,13 +39,17 @@ class Tool:
     keeps: tuple[str, ...] = ()
 
 
+_BRIEFLY: Final = (
+    "sys.excepthook = lambda kind, error, trace: print(f'{kind.__name__}: {error}', file=sys.stderr); "
+)
+"""What went wrong, and not where in a library."""
 _TARFILE: Final = (
-    "import sys, tarfile; tarfile.open(fileobj=sys.stdin.buffer, mode='r|')"
+    f"import sys, tarfile; {_BRIEFLY}tarfile.open(fileobj=sys.stdin.buffer, mode='r|')"
     ".extractall(sys.argv[1], numeric_owner=True, filter=lambda member, dest: "
     "tarfile.tar_filter(member, dest).replace(mode=member.mode, deep=False))"
 )
 _LIBARCHIVE: Final = (
-    "import os, sys, libarchive; from libarchive import extract; os.chdir(sys.argv[1]); "
+    f"import os, sys, libarchive; {_BRIEFLY}from libarchive import extract; os.chdir(sys.argv[1]); "
     "flags = [getattr(extract, 'EXTRACT_' + name, 0) for name in "
     "('OWNER', 'PERM', 'TIME', 'ACL', 'XATTR', 'UNLINK', "
     "'SECURE_SYMLINKS', 'SECURE_NODOTDOT', 'SECURE_NOABSOLUTEPATHS')]; "
@@ -70,9 +74,10 @@ TOOLS: Final[dict[str, Tool]] = {
         (), r"BusyBox v(\S+)", "busybox-static", (),
     ),
     "tarfile": Tool(
-        "Python's tarfile", sys.executable,
+        "Python with the filters of tarfile (3.11.4 or later)", sys.executable,
         ("-I", "-c", _TARFILE, "{dest}"),
-        ("-V",), r"Python (\S+)", "python3", (),
+        ("-c", "import platform, tarfile; tarfile.tar_filter; print(platform.python_version())"), r"(\d\S*)",
+        "python3", (),
     ),
     "libarchive-c": Tool(
         "libarchive-c", "/usr/bin/python3",

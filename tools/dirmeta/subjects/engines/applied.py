@@ -38,7 +38,10 @@ class Applied(Layerwise):
     """
 
     how: ClassVar[str] = "sequential"
-    traits: ClassVar[Traits] = Traits("sequential", "keep")
+
+    @property
+    def traits(self) -> Traits:
+        return Traits("sequential", "keep", self.subject.keeps)
 
     def compose(self, image: Image, work: str) -> Root:
         root = f"{work}/root"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Final, Literal, NamedTuple, Protocol
 
@@ -47,6 +47,7 @@ class Traits:
     semantics, variant  the model that it follows
     keeps               whether an entry's xattr of that name is meant to be seen in the end
     owners              whether it keeps uids and gids; else all is 0:0
+    times               whether it keeps mtimes; else nothing is said of them
     links               whether hardlinks are those of the image; else files of like content may be one
     whiteouts           whether it acts on whiteouts; else their ``.wh.`` files are files
     placeholder_mode    of a directory that it makes because an entry lies below it
@@ -58,11 +59,16 @@ class Traits:
     variant: str = ""
     keeps: Callable[[str], bool] = Globs(("*",))
     owners: bool = True
+    times: bool = True
     links: bool = True
     whiteouts: bool = True
     placeholder_mode: str = "0755"
     placeholder_mtime: Literal["now", "0"] = "now"
     notes: tuple[str, ...] = ()
+
+    def following(self, semantics: Semantics, variant: str) -> Traits:
+        """The same of an engine that follows another model."""
+        return replace(self, semantics=semantics, variant=variant)
 
     @property
     def model(self) -> str:

@@ -39,7 +39,7 @@ class Buildah:
         def compose(image: Image, work: str) -> Root:
             container = run((*buildah, "from", "--quiet", f"oci:{image.layout}:{REF}"), store.env).strip()
             at = run((*buildah, "mount", container), store.env).strip()
-            return Root(at, layers=store.diffs())
+            return Root(at, layers=store.diffs(store.newest("containers")["image"]))
 
         yield compose
 

@@ -42,20 +42,24 @@ class Store:
             *(f"--storage-opt={name}={value}" for name, value in self.settings.items()),
         )  # fmt: skip
 
-    def layers(self) -> tuple[str, ...]:
-        """The directories of the layers of the newest image in the store, lowest first."""
-        image = self._records("images")[-1]
+    def newest(self, kind: str) -> dict[str, Any]:
+        """The record of the image or container that came last; an image that comes again is not new."""
+        return self._records(kind)[-1]
+
+    def layers(self, image: str) -> tuple[str, ...]:
+        """The directories of the layers of an image, by its id, lowest first."""
+        tops = {each["id"]: each["layer"] for each in self._records("images")}
         parents = {layer["id"]: layer.get("parent", "") for layer in self._records("layers")}
-        chain = [image["layer"]]
+        chain = [tops[image]]
         while parents.get(chain[0]):
             chain.insert(0, parents[chain[0]])
         if self.driver == "vfs":
             return tuple(f"{self.graph}/vfs/dir/{name}" for name in chain)
         return tuple(f"{self.graph}/overlay/{name}/diff" for name in chain)
 
-    def diffs(self) -> tuple[str, ...]:
+    def diffs(self, image: str) -> tuple[str, ...]:
         """The same where each is a diff directory in the format of overlayfs; else none."""
-        return self.layers() if self.driver == "overlay" and not self.settings else ()
+        return self.layers(image) if self.driver == "overlay" and not self.settings else ()
 
     def _records(self, kind: str) -> list[dict[str, Any]]:
         path = Path(self.graph) / f"{self.driver}-{kind}/{kind}.json"

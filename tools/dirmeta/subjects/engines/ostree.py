@@ -14,7 +14,8 @@ from dirmeta.subjects.engines.probe import Probe
 from dirmeta.subjects.engines.process import environment, run
 
 PROBE: Final = Probe("ostree", "ostree", ("--version",), r"Version: '?([^'\s]+)", oldest="2018.9")
-TRAITS: Final = Traits("sequential", "bump", links=False, placeholder_mtime="0")
+TRAITS: Final = Traits("sequential", "bump", times=False, links=False, placeholder_mtime="0")
+"""A commit has no times, and a file that comes in twice is one."""
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ class Podman:
         def compose(image: Image, work: str) -> Root:
             number = run((*podman, "pull", "--quiet", f"oci:{image.layout}:{REF}"), store.env).strip()
             at = run((*podman, "image", "mount", number), store.env).strip()
-            return Root(at, layers=store.diffs())
+            return Root(at, layers=store.diffs(number))
 
         yield compose
 

@@ -38,8 +38,9 @@ class Skopeo:
             store = containers.Store(work, self.driver)
             there = f"containers-storage:[{store.driver}@{store.graph}+{store.run}]{NAME}"
             run((self.path, "copy", "--quiet", f"oci:{image.layout}:{REF}", there), store.env)
+            made = store.newest("images")["id"]
             put_together = topmost if self.driver == "vfs" else overlay
-            return Root(put_together(store.layers(), f"{work}/merged"), layers=store.diffs())
+            return Root(put_together(store.layers(made), f"{work}/merged"), layers=store.diffs(made))
 
         yield compose
 

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from dirmeta.subjects import SUBJECTS, UnknownSubject, subject
 from dirmeta.subjects.base import Subject
 from dirmeta.subjects.engines import containers
+from dirmeta.subjects.engines.applied import Applied
 from dirmeta.subjects.engines.base import TIMEOUT, Engine, Traits
 from dirmeta.subjects.engines.buildah import buildah
 from dirmeta.subjects.engines.composed import Flat, Overlaid
@@ -58,7 +59,7 @@ ENGINES: Final[dict[str, Row]] = {
 
 
 def engine(spec: str, timeout: float = TIMEOUT) -> Engine:
-    """The engine of ``NAME[,option=value…]``, ``engine:PROGRAM``, ``overlay:SUBJECT`` or ``flat:SUBJECT``;
+    """The engine of ``NAME[,option=value…]``, ``engine:PROGRAM``, or ``HOW:SUBJECT`` with one of `LAYERWISE`;
     of a plain subject the overlay. Raises UnknownSubject, NotInstalled, SubjectError.
 
     timeout: seconds a layer or an image, for programs of the user's.
@@ -67,15 +68,13 @@ def engine(spec: str, timeout: float = TIMEOUT) -> Engine:
     name, *settings = spec.split(",")
     if kind == "engine" and colon:
         return program_engine(rest, timeout)
-    if kind == "flat" and colon:
-        return _flat(subject(rest, timeout=timeout))
-    if kind == "overlay" and colon:
-        return _overlaid(subject(rest, timeout=timeout))
+    if kind in LAYERWISE and colon:
+        return LAYERWISE[kind](subject(rest, timeout=timeout))
     if name in ENGINES:
         return _of_row(name, settings)
     if kind in SUBJECTS or name in SUBJECTS:
         return _overlaid(subject(spec, timeout=timeout))
-    there_are = ", ".join((*ENGINES, "engine:PROGRAM", "overlay:SUBJECT", "flat:SUBJECT"))
+    there_are = ", ".join((*ENGINES, "engine:PROGRAM", *(f"{how}:SUBJECT" for how in LAYERWISE)))
     raise UnknownSubject(f"{spec}: there is no such subject; there are {there_are}")
 
 
@@ -104,25 +103,48 @@ def _overlaid(subject: Subject) -> Overlaid:
     )
 
 
-def layer_subject(spec: str) -> str:
-    """The layer-level subject that an engine of that name puts to use; "" for one that has none."""
-    kind, colon, rest = spec.partition(":")
-    return rest if colon and kind in ("flat", "overlay") else ""
-
-
 def _flat(subject: Subject) -> Flat:
-    if "whiteouts" in subject.claims:
-        raise UnknownSubject(
-            f"flat:{subject.name}: it makes diff directories, which do not go over one another; "
-            f"ask for overlay:{subject.name}"
-        )
+    _require_no_whiteouts(subject, Flat.how)
     return Flat(subject, Traits(subject.semantics, subject.variant, subject.keeps, whiteouts=False))
 
 
+def _applied(subject: Subject) -> Applied:
+    _require_no_whiteouts(subject, Applied.how)
+    return Applied(subject)
+
+
+def _require_no_whiteouts(subject: Subject, how: str) -> None:
+    if "whiteouts" in subject.claims:
+        raise UnknownSubject(
+            f"{how}:{subject.name}: it makes diff directories, which do not go over one another; "
+            f"ask for overlay:{subject.name}"
+        )
+
+
+LAYERWISE: Final[dict[str, Callable[[Subject], Engine]]] = {
+    "overlay": _overlaid,
+    "flat": _flat,
+    "sequential": _applied,
+}
+"""What can be done with the layers that a layer-level subject unpacks."""
+
+
+def layer_subject(spec: str) -> str:
+    """The layer-level subject that an engine of that name puts to use; "" for one that has none."""
+    kind, colon, rest = spec.partition(":")
+    return rest if colon and kind in LAYERWISE else ""
+
+
+def is_engine(spec: str) -> bool:
+    """Whether that names an engine, and not what unpacks a single layer, or nothing."""
+    kind, colon, _ = spec.partition(":")
+    return kind in ("engine", *LAYERWISE) if colon else spec.partition(",")[0] in ENGINES
+
+
 def configurations() -> Iterator[str]:
-    """Every engine with every choice of its options, and every layer-level subject both ways."""
+    """Every engine with every choice of its options, and every layer-level subject in each way."""
     for name, row in ENGINES.items():
         for values in itertools.product(*row.options.values()):
             yield _spelled(name, dict(zip(row.options, values, strict=True)))
     yield from (f"overlay:{name}" for name in SUBJECTS if name != "cmd")
-    yield from (f"flat:{name}" for name in TOOLS)
+    yield from (f"{how}:{name}" for how in ("flat", "sequential") for name in TOOLS)
