@@ -1,17 +1,18 @@
 #!/bin/bash
-# Tries the README's commands on a Debian 12 that has nothing but python3, python3-venv, python3-dev and gcc.
+# Tries the README's commands on a Debian that has nothing but python3, python3-venv, python3-dev and gcc.
 #
 # usage: tools/fresh-machine.sh [root|user]...      both where none is given; to be run as root
 #
 # Each command gets a new system and a copy of the working tree, so each has to do all of its own set-up.
-# FRESH_COMMANDS, one command a line, replaces the README's. Exit status 1 if any command fails.
+# FRESH_COMMANDS, one command a line, replaces the README's; FRESH_RELEASE=trixie is Debian 13 instead of 12.
+# Exit status 1 if any command fails.
 #
 # The system is a tmpfs in private namespaces that end with this script, however it ends: nothing is left behind
 # but the unpacked packages, kept as a tar file in the cache directory (DIRMETA_CACHE, else the user's).
 # Packages come from where this machine's apt and pip get theirs.
 set -euo pipefail
 
-readonly release=bookworm
+readonly release=${FRESH_RELEASE:-bookworm}
 readonly packages=python3,python3-venv,python3-dev,gcc
 # A chroot cannot make user namespaces, so the system is entered by pivot_root. Every FHS system has this directory.
 readonly system=/mnt

@@ -26,6 +26,7 @@ fresh = family(
 
 full = family(
     "COPYUP-FAIL",
+    "COPYUP-PRESERVE",
     draws=one_by_one(lambda limits: programs.cases(limits, mounter=7, cramped=True)),
     does=operated,
     sees=ProgramSeen,

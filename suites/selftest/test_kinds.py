@@ -106,3 +106,35 @@ def test_words_of_a_refusal_count_without_the_names_and_numbers_of_the_case() ->
     one = wrongs(said("exit status 1: tar: can't link 'usr/lib/ls' to etc: No such file"))
     assert one == wrongs(said("exit status 2: tar: can't link 'x/y' to abc: No such file"), other)
     assert one != wrongs(said("exit status 1: tar: can't make usr/lib/ls: No such file"))
+
+
+def test_each_complaint_of_a_refusal_is_a_thing_of_its_own() -> None:
+    removing, linking = "tar: removing leading '/' from names", "tar: can't link 'ls' to 'etc': No such file"
+    both = wrongs(said(f"exit status 1: {removing}; {linking}"))
+    assert both == wrongs(said(f"exit status 1: {linking}")) | wrongs(said(f"exit status 2: {removing}"))
+    assert len(both) == 2
+
+
+def test_a_name_of_two_lines_makes_no_two_complaints() -> None:
+    case = listing.parse('layer 1  "a/g\\x0ah"\n         l == "a/g\\x0ah"')
+    [wrong] = wrongs(said("exit status 1: tar: can't link 'l' to '/a/g; h': No such file"), case)
+    assert {wrong} == wrongs(said("exit status 1: tar: can't link 'l' to '/etc': No such file"))
+
+
+def placed(case: str, path: str = "d") -> Kind:
+    """A mode that is wrong in a root file system."""
+    difference = Difference(path, "mode", directory(), directory(0o700))
+    [kind] = kinds(Finding("sequential/bump", path, "", "", difference=difference), listing.parse(case))
+    return kind
+
+
+def test_what_is_wrong_of_all_layers_is_placed_by_what_they_are_to_each_other() -> None:
+    one = placed("layer 1  d/\n         d/f")
+    several = placed("layer 1  d/\nlayer 2  d/f")
+    assert "several layers" in several.place - one.place
+    assert not several.covers(one)
+    assert several.covers(placed("layer 1  d/\n         e/\nlayer 2  e/g\n         d/h\nlayer 3  e/i"))
+
+
+def test_what_lies_elsewhere_in_other_layers_is_no_part_of_the_place() -> None:
+    assert placed("layer 1  d/\nlayer 2  e/f\nlayer 3  .wh.g") == placed("layer 1  d/")

@@ -127,6 +127,31 @@ def test_every_operation_is_drawn() -> None:
     assert {each.op for case in cases for each in case.program} == set(program.OPERATIONS)
 
 
+def test_setups_are_drawn_that_programs_run_on() -> None:
+    limits = EVERYTHING._replace(backings=("tmpfs", "xfs"))
+    setups = [case.setup for case in drawn(limits, 60)]
+    assert {setup.backing for setup in setups} == {"tmpfs", "xfs"}
+    assert {setup.nested for setup in setups} == {True, False}
+    assert {option for setup in setups for option, _ in setup.options} >= {
+        "redirect_dir",
+        "index",
+        "volatile",
+    }
+
+
+def test_people_lack_one_capability_or_several() -> None:
+    lacking = {each.by.drop for case in drawn(EVERYTHING, 120) for each in case.program}
+    assert {len(drop) for drop in lacking} >= {0, 1, 2, 5}
+
+
+@pytest.mark.parametrize(
+    "happening", ["delegated recreated", "switched back", "read-only", "swapped", "delegated inherits an ACL"]
+)
+def test_rare_things_happen(happening: str) -> None:
+    cases = drawn(EVERYTHING, 120)
+    assert sum(happening in happenings(case) for case in cases) >= 2
+
+
 def test_half_of_what_is_drawn_can_be_done() -> None:
     cases = drawn(EVERYTHING, 60, mounter=6)
     assert sum("copied up" in happenings(case) for case in cases) > len(cases) / 2

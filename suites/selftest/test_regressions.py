@@ -23,20 +23,30 @@ from dirmeta.model.limits import Limits
 from dirmeta.model.lookup import Merger
 from dirmeta.model.oracle import Place
 from dirmeta.model.semantics import DEFAULT
-from dirmeta.model.tree import Node
+from dirmeta.model.tree import Node, Tree
+from dirmeta.model.writer import Writer
+from dirmeta.rules.operated import ProgramSeen
 from dirmeta.rules.registry import Terms
+from dirmeta.rules.seen import StackSeen
 from dirmeta.subjects import subject
 from dirmeta.subjects.reference import Reference
 from dirmeta.subjects.reference.unpacker import Unpacker
 
+from .miniatures.changes import changing
+from .miniatures.leave import leave
 from .miniatures.mounts import mount
+from .miniatures.renames import renaming
 from .miniatures.shapes import shape
 from .miniatures.unpackers import clear, descriptor, then, unpacker
+from .miniatures.uppermarks import upper_marks
+from .miniatures.writers import writing
 from .worlds import skip_without
 
 REGRESSIONS = every()
 REPAIRED = [name for name, each in REGRESSIONS.items() if not each.beyond]
 BEYOND = [name for name, each in REGRESSIONS.items() if each.beyond]
+OPERATED = {name: each for name, each in REGRESSIONS.items() if each.case.program}
+WRITERS = {**leave, **writing, **changing, **renaming, **upper_marks}
 
 
 def forgets_opaque(it: Unpacker) -> None:
@@ -82,11 +92,18 @@ def model_bench(merger: type[Merger], limits: Limits | None = None) -> Bench:
 
 def in_memory(regression: Regression) -> Reported:
     """Its family, laid out by the suite: no unpacker runs in memory."""
-    return replace(reported(regression), does=laid_out)
+    family = reported(regression)
+    return family if regression.case.program else replace(family, does=laid_out)
 
 
 def merging(regression: Regression) -> list[str]:
     return [rule for rule in regression.rules if rule.startswith("MERGE-")]
+
+
+def verdict(regression: Regression, rule: str, writer: type[Writer]) -> str:
+    """On a regression with a program, of a kernel that writes so."""
+    bench = replace(model_bench(Merger), lab=ModelLab(writer=writer))
+    return run_shard(reported(regression), regression.name, 0, [rule], bench)[rule].verdict
 
 
 def judged(regression: Regression, merger: type[Merger]) -> dict[str, RuleResult]:
@@ -123,7 +140,9 @@ def test_some_are_repaired_and_some_are_beyond() -> None:
 
 
 def test_no_report_is_told_twice() -> None:
-    reports = [report for each in REGRESSIONS.values() for report in each.reports]
+    """A file may tell what its image shows, and another what can be done there."""
+    told = [(each.reports, bool(each.case.program)) for each in REGRESSIONS.values()]
+    reports = [(report, done) for reports, done in told for report in reports]
     assert len(reports) == len(set(reports))
 
 
@@ -168,6 +187,15 @@ def test_each_rule_of_merging_has_something_to_say(name: str) -> None:
     assert verdicts(judged(REGRESSIONS[name], Garbles)) == {"fail"}
 
 
+@pytest.mark.parametrize(
+    ("name", "rule"), [(name, rule) for name in OPERATED for rule in OPERATED[name].rules]
+)
+def test_each_rule_of_a_program_has_something_to_say(name: str, rule: str) -> None:
+    assert verdict(OPERATED[name], rule, Writer) == "pass"
+    writers = [each.defect for each in WRITERS.values() if each.breaks == rule]
+    assert "fail" in {verdict(OPERATED[name], rule, writer) for writer in writers}
+
+
 def test_each_rule_of_unpacking_has_an_unpacker_that_breaks_it() -> None:
     named = {rule for each in REGRESSIONS.values() for rule in each.rules if rule.startswith("UNPACK-")}
     assert named == BREAKING.keys()
@@ -207,6 +235,12 @@ def told(regression: Regression, bench: Bench) -> list[tuple[str, Facts]]:
     return [each for each in said if each[0] not in UNTOLD.get(regression.name, ())]
 
 
+def shown_in_the_end(seen: StackSeen | ProgramSeen) -> Tree:
+    if isinstance(seen, StackSeen):
+        return seen.merged or {}
+    return next((step.view for step in reversed(seen.steps) if step.view is not None), seen.view)
+
+
 @pytest.mark.parametrize("kernel", ["host", "uml:6.12+dirmeta"])
 def test_a_real_mount_shows_what_the_files_say(kernel: str) -> None:
     try:
@@ -221,7 +255,7 @@ def test_a_real_mount_shows_what_the_files_say(kernel: str) -> None:
             family = reported(regression)
             assert isinstance(family.draws, Scope)
             for case in () if family.lacks(bench.lab.limits) else family.draws.every(bench.lab.limits):
-                shown = observe(family.does, case, bench.conditions, bench.lab).merged
+                shown = shown_in_the_end(observe(family.does, case, bench.conditions, bench.lab))
                 for path, fact in told(regression, bench):
                     looks += 1
                     if unlike := fact.unlike(shown.get(path)):

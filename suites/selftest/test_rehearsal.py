@@ -9,15 +9,15 @@ import pytest
 
 from dirmeta.model import acl, rehearsal
 from dirmeta.model.entries import Entry
-from dirmeta.model.mounted import How, Mounted, with_xattrs
+from dirmeta.model.mounted import EMPTY, How, Mounted, with_xattrs
 from dirmeta.model.overlayfs import ACL_ACCESS
-from dirmeta.model.rehearsal import EMPTY, State, moved
+from dirmeta.model.rehearsal import State, moved
 from dirmeta.model.stack import Case, Credentials, Layer, Operation, Setup
-from dirmeta.model.tree import WHITEOUT, Node, Tree
+from dirmeta.model.tree import WHITEOUT, Node, NodeKind, Tree
 
 ROOT = Credentials()
 DIRECTORY, FILE = Node("directory"), Node("file", 0o644)
-OPAQUE, REDIRECT = "trusted.overlay.opaque", "trusted.overlay.redirect"
+OPAQUE, REDIRECT, ORIGIN = "trusted.overlay.opaque", "trusted.overlay.redirect", "trusted.overlay.origin"
 REDIRECTING = How(True, options=frozenset({("redirect_dir", "on")}))
 
 
@@ -191,6 +191,27 @@ def test_a_reused_upper_is_the_topmost_layer() -> None:
     assert (len(fresh.lowers), fresh.upper) == (2, EMPTY)
 
 
+def test_of_nested_layers_the_lower_is_what_an_overlay_shows() -> None:
+    marked = Entry("a/f", "file")
+    layers = (Layer((Entry("a/", "directory", 0o700),)), Layer((marked,)), Layer((Entry("b", "file"),)))
+    case = Case(layers, Setup(layout="model", upper=True, nested=True))
+    inner, top = rehearsal.begun(case, How(True)).mounted.lowers
+    assert (inner["a"].mode, inner["a"].xattrs, list(top)) == (0o700, (), ["", "b"])
+    assert len(rehearsal.laid(case)[0]) == 3
+    off, _ = rehearsal.begun(case, How(False)).mounted.lowers
+    assert off["a"].mode == 0o755
+
+
+@pytest.mark.parametrize(
+    ("backing", "flags", "now"), [("xfs", "exchange", True), ("tmpfs", "exchange", False), ("xfs", "", False)]
+)
+def test_whose_time_an_exchange_sets(backing: str, flags: str, now: bool) -> None:
+    how = replace(REDIRECTING, backing=backing)
+    to = "d/e" if flags else "d/new"
+    upper = upper_after({**NEST, "d/e": DIRECTORY}, rename("a/b", to, flags), how=how)
+    assert (upper[to].mtime is None) is now
+
+
 @pytest.mark.parametrize(("gid", "mode"), [(8, 0o2755), (4711, 0o755)])
 def test_who_removes_an_acl_from_outside_the_group_takes_setgid_too(gid: int, mode: int) -> None:
     shared = with_xattrs(
@@ -199,3 +220,51 @@ def test_who_removes_an_acl_from_outside_the_group_takes_setgid_too(gid: int, mo
     removal = Operation("removexattr", (("path", "a"), ("name", ACL_ACCESS)), Credentials(7, gid))
     after = upper_after({"": DIRECTORY, "a": shared}, removal)["a"]
     assert (after.mode, after.xattr(ACL_ACCESS)) == (mode, None)
+
+
+@pytest.mark.parametrize(
+    ("mode", "gid", "copied_up", "number", "left"),
+    [
+        (0o2755, 8, False, errno.ENODATA, 0o2755),
+        (0o2755, 8, True, 0, 0o2755),
+        (0o2755, 4711, False, 0, 0o755),
+        (0o2755, 4711, True, 0, 0o755),
+        (0o755, 4711, False, errno.ENODATA, 0o755),
+    ],
+)
+def test_what_removing_an_acl_comes_to_that_is_not_there(
+    mode: int, gid: int, copied_up: bool, number: int, left: int
+) -> None:
+    lower = {"": DIRECTORY, "a": Node("directory", mode, 7, 8)}
+    mounted = Mounted((lower,), lower if copied_up else EMPTY, How(True))
+    removal = Operation("removexattr", (("path", "a"), ("name", ACL_ACCESS)), Credentials(7, gid))
+    answer = rehearsal.expected(State(mounted), removal)
+    assert answer.number == number
+    assert answer.upper.get("a", lower["a"]).mode == left
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "drop", "number"),
+    [
+        ("file", 0o4755, ("fowner",), errno.EPERM),
+        ("file", 0o2755, ("fowner",), errno.EPERM),
+        ("file", 0o755, ("fowner",), 0),
+        ("file", 0o4755, ("dac_override",), 0),
+        ("directory", 0o6755, ("fowner",), 0),
+    ],
+)
+def test_a_file_whose_mode_changes_with_its_owner_is_for_who_may_change_both(
+    kind: NodeKind, mode: int, drop: tuple[str, ...], number: int
+) -> None:
+    lower = {"": DIRECTORY, "a": Node(kind, mode, 7, 8)}
+    change = Operation("chown", (("path", "a"), ("gid", 9)), Credentials(drop=drop))
+    assert rehearsal.expected(State(Mounted((lower,), EMPTY, How(True))), change).number == number
+
+
+@pytest.mark.parametrize(("xattrs", "number"), [(((ORIGIN, b""),), 0), ((), errno.ENOTEMPTY)])
+def test_whiteouts_go_with_a_directory_that_was_copied_up_once(
+    xattrs: tuple[tuple[str, bytes], ...], number: int
+) -> None:
+    upper = {**EMPTY, "a": DIRECTORY._replace(xattrs=xattrs), "a/x": WHITEOUT}
+    state = State(Mounted((EMPTY,), upper, How(True)))
+    assert rehearsal.expected(state, operation("rmdir", path="a")).number == number

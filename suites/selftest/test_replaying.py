@@ -9,19 +9,23 @@ from collections.abc import Sequence
 import pytest
 
 from dirmeta.cli.replay import read
+from dirmeta.judge import replaying
 from dirmeta.judge.bench import Bench
 from dirmeta.judge.experiments import BUSY, Conditions
 from dirmeta.judge.opening import UsageError
-from dirmeta.judge.replaying import fitted, judge_case
+from dirmeta.judge.replaying import fitted, fitting, judge_case
 from dirmeta.judge.results import RuleResult, exit_status
 from dirmeta.labs.base import Lab, LabError
 from dirmeta.labs.model import ModelLab
-from dirmeta.model import listing
+from dirmeta.model import listing, rehearsal
 from dirmeta.model.limits import Limits
+from dirmeta.model.mounted import How
 from dirmeta.model.stack import Case, Credentials
 from dirmeta.model.writer import Writer
 from dirmeta.observe.steps import Failure, Job, Operate, Result, Step, Unmount
 from dirmeta.rules.catalogue import catalogue
+from dirmeta.rules.operated import ProgramSeen
+from dirmeta.rules.racing import RaceSeen, RacesSeen
 from dirmeta.rules.registry import Terms
 
 NARROW = Limits(namespaces=("user",), ids=(0, 3), devices=False, trusted=False, acls=False)
@@ -109,6 +113,21 @@ def test_a_device_of_this_machine_is_never_opened(operation: str) -> None:
         fitted(case, Limits())
 
 
+def test_the_mode_of_a_symlink_is_not_changed_by_name() -> None:
+    case = then("chmod l mode=0700", layers='layer 1  l -> "f"\n         f')
+    with pytest.raises(
+        UsageError, match=r"operation 1, .*: Linux changes the mode of what a symlink leads to"
+    ):
+        fitted(case, Limits())
+
+
+@pytest.mark.parametrize("race", [True, False])
+def test_a_race_is_replayed_as_one(race: bool) -> None:
+    case = then("chmod a mode=0755", layers=f"setup raced={'on' if race else 'off'}\nlayer 1  a/f")
+    seen = {family.sees for alike in fitting(fitted(case, Limits())) for family in alike}
+    assert seen == {RacesSeen if race else ProgramSeen}
+
+
 class Failing(ModelLab):
     """Fails at the first step of one kind, or is lost there."""
 
@@ -130,6 +149,20 @@ def judged(lab: Lab, case: Case) -> list[RuleResult]:
     conditions = Conditions(feature=True, delegate=True)
     bench = Bench(lab, terms, conditions, mounts=frozenset({"feature"}), subject="model")
     return judge_case(fitted(case, lab.limits), list(catalogue()), bench)
+
+
+def test_a_race_is_tried_until_something_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = fitted(then("chmod a mode=0711", layers="setup raced=on\nlayer 1  a/f"), Limits())
+    start = rehearsal.begun(case, How(True)).mounted
+    right = rehearsal.ended(case, How(True)).mounted.view.tree
+    torn = RaceSeen(((0,),), {"a": frozenset({(0o123, 4, 5)})}, right)
+    tries = iter([torn._replace(looks={}), torn._replace(looks={}), torn])
+    monkeypatch.setattr(replaying, "observe", lambda *_: RacesSeen(start, (case.program,), (next(tries),)))
+    results = {result.rule: result for result in judged(ModelLab(), case)}
+    torn_one = results["MERGE-TOGETHER"]
+    assert (torn_one.verdict, torn_one.witnesses[0].saw) == ("fail", "0123 4:5 meanwhile")
+    assert results["COPYUP-PRESERVE"].verdict != "fail"
+    assert next(tries, None) is None
 
 
 @pytest.mark.parametrize(

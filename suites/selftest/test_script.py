@@ -171,7 +171,8 @@ def _plain(node: Node, now: int) -> Node:
 
 def assert_alike(case: Case, bench: Bench, inside: Worker) -> str:
     """The script and the lab see the same after every step; what the script printed."""
-    case = fitted(case, bench.lab.limits)
+    here = replace(case.setup, backing=bench.lab.limits.backings[0])
+    case = fitted(replace(case, setup=here), bench.lab.limits)
     job = next((operated if case.program else laid_out)(case, bench.conditions))
     [results] = bench.lab.run([job])
     text = script(case, bench.conditions)

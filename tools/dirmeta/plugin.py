@@ -22,6 +22,7 @@ from dirmeta.judge.family import Family
 from dirmeta.judge.opening import UsageError, Wanted, about, open_bench, open_subject
 from dirmeta.judge.results import RuleResult
 from dirmeta.judge.runner import run_shard
+from dirmeta.kernels.errors import KernelError
 from dirmeta.labs.base import LabError
 from dirmeta.options import OPTIONS, wanted
 from dirmeta.reports.terminal import failure_text
@@ -63,7 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         asked.check()
         if asked.subject:
-            load(open_subject(asked))
+            load(open_subject(asked).name)
     except (UsageError, SubjectError) as error:
         raise pytest.UsageError(f"dirmeta: {error}") from None
     config.stash[SESSION] = Session(asked)
@@ -86,7 +87,7 @@ class Session:
         self.selected = asked.selected()
         self.shards: dict[tuple[str, int], dict[str, RuleResult]] = {}
         self.rules: dict[tuple[str, int], list[str]] = {}
-        self._bench: Bench | LabError | SubjectError | None = None
+        self._bench: Bench | LabError | SubjectError | KernelError | None = None
 
     @property
     def bench(self) -> Bench:
@@ -96,14 +97,14 @@ class Session:
                 subject = open_subject(self.asked)
                 self._bench = open_bench(self.asked, subject)
                 self._bench.expected = self._expected(self._bench, subject)
-            except (LabError, SubjectError) as error:
+            except (LabError, SubjectError, KernelError) as error:
                 self._bench = error
         if not isinstance(self._bench, Bench):
             raise self._bench
         return self._bench
 
     def _expected(self, bench: Bench, subject: Subject) -> Expected:
-        known = expected(bench, subject, load(subject), self.selected)
+        known = expected(bench, subject, load(subject.name), self.selected)
         return replace(known, stale={}, learning=True) if self.asked.learning else known
 
     def result(self, item: RuleItem) -> RuleResult:
@@ -117,7 +118,7 @@ class Session:
     def _judge(self, item: RuleItem, rules: list[str]) -> dict[str, RuleResult]:
         try:
             bench = self.bench
-        except (LabError, SubjectError) as error:
+        except (LabError, SubjectError, KernelError) as error:
             return {rule: RuleResult(rule, "error", str(error)) for rule in rules}
         results = {
             rule: RuleResult(rule, "n/a", why) for rule in rules if (why := bench.lacks(catalogue()[rule]))

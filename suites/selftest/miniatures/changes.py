@@ -6,8 +6,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from dirmeta.model import overlayfs, permission
-from dirmeta.model.mounted import Mounted, with_xattrs
-from dirmeta.model.rehearsal import EMPTY
+from dirmeta.model.mounted import EMPTY, Mounted, with_xattrs
 from dirmeta.model.stack import Credentials
 from dirmeta.model.tree import Node
 
@@ -155,3 +154,15 @@ class FailsWithAPlaceholder(FailsBadly):
 
     def left(self, path: str, node: Node) -> Node:
         return self.mounted.stored(self.on_top(path))
+
+
+@changing(breaks="COPYUP-CHANGE")
+class LosesTheModeWithAnAcl(Reaching):
+    """Closes a directory to its owner where an ACL is to be removed that it does not have."""
+
+    def removexattr(self, who: Credentials, path: str, name: str) -> None:
+        self._require_xattr(who, path, name)
+        if name in overlayfs.ACLS and self.shown(path).xattr(name) is None:
+            self.change(path, mode=self.shown(path).mode & ~0o700)
+        else:
+            super().removexattr(who, path, name)

@@ -5,15 +5,19 @@ from __future__ import annotations
 import errno
 from typing import Any
 
+from dirmeta.model import overlayfs
 from dirmeta.model.lookup import Merger
-from dirmeta.model.tree import Tree
+from dirmeta.model.mounted import with_xattrs
+from dirmeta.model.tree import Node, Tree
 from dirmeta.model.view import Place
-from dirmeta.observe.steps import Operate, Outcome
+from dirmeta.observe.steps import Cramp, Operate, Outcome
 
 from . import Collection
-from .lying import Kernel, altered, is_directory
+from .lying import Kernel, altered, is_directory, without
 
 remounting = Collection()
+_CLOCK = 1_700_000_000 * 10**9
+"""What is later is the clock's."""
 
 
 @remounting(breaks="COPYUP-UNMARKED")
@@ -89,3 +93,71 @@ class ReadOnlyIsNot(Kernel):
 
     def operated(self, step: Operate, said: Outcome) -> Outcome:
         return Outcome(0) if said.errno == errno.EROFS else said
+
+
+class _Failing(Kernel):
+    """Knows at which path the last operation was refused, "" where it was not."""
+
+    refused = ""
+
+    def operated(self, step: Operate, said: Outcome) -> Outcome:
+        if step.call != "fstat":
+            self.refused = step.path.partition("/")[2] if said.errno else ""
+        return said
+
+
+@remounting(breaks="COPYUP-FAIL")
+class HidesOnceItIsMountedAgain(_Failing):
+    """Makes a directory opaque where an operation fails, which shows only when it is looked up anew."""
+
+    def on_disk(self, at: str, seen: Tree) -> Tree:
+        node = seen.get(self.refused) if self.refused else None
+        if node is None or node.kind != "directory":
+            return seen
+        opaque = overlayfs.PREFIX[self.namespace("m")] + overlayfs.OPAQUE
+        return {**seen, self.refused: with_xattrs(node, {opaque: overlayfs.YES})}
+
+
+@remounting(breaks="COPYUP-MTIME")
+class TimesLagBehind(Kernel):
+    """Shows the time of the change before last of a directory that was changed twice."""
+
+    def walked(self, at: str, seen: Tree) -> Tree:
+        before: Tree = self.__dict__.get("before", {})
+        self.before = seen
+        return {path: self._late(node, before.get(path)) for path, node in seen.items()}
+
+    def _late(self, node: Node, before: Node | None) -> Node:
+        if node.kind != "directory" or before is None or (before.mtime or 0) < _CLOCK:
+            return node
+        return node._replace(mtime=before.mtime)
+
+
+@remounting(breaks="COPYUP-FAIL")
+class FullIsAnyError(Kernel):
+    """Answers that an argument is wrong where it has no room left."""
+
+    def operated(self, step: Operate, said: Outcome) -> Outcome:
+        is_cramped = any(isinstance(each, Cramp) for each in self.job.steps)
+        refused = said.errno in (errno.EACCES, errno.EPERM)
+        return Outcome(errno.EINVAL) if is_cramped and refused else said
+
+
+@remounting(breaks="COPYUP-PRESERVE")
+class FullUppersLoseXattrs(Kernel):
+    """Leaves a large xattr of a copied-up directory out where there is little room, and says nothing."""
+
+    def on_disk(self, at: str, seen: Tree) -> Tree:
+        return without(seen, "user.large") if at.startswith("cramped") else seen
+
+    def walked(self, at: str, seen: Tree) -> Tree:
+        upper = self.mounts[at].upper
+        return without(seen, "user.large") if upper.startswith("cramped") else seen
+
+
+@remounting(breaks="COPYUP-FAIL")
+class ReadOnlyIsAnyError(Kernel):
+    """Answers on a read-only mount that an argument is wrong."""
+
+    def operated(self, step: Operate, said: Outcome) -> Outcome:
+        return Outcome(errno.EINVAL) if said.errno == errno.EROFS else said

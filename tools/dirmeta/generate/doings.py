@@ -20,9 +20,11 @@ from dirmeta.generate.whereabouts import (
     below_root,
     child,
     directory,
+    empty,
     free,
     something,
     sticky,
+    were_delegated,
     with_acl,
 )
 from dirmeta.model import overlayfs, paths
@@ -57,6 +59,7 @@ class Cast:
         indexed = ("index", "on") in setup.options
         self.remounts = not volatile and not setup.room  # a mount makes a directory for its work
         self.swaps = self.remounts and not indexed
+        self.writes = not (setup.room and indexed)  # any kernel loses a file's content then
 
     def who(self, choices: Choices, state: State, path: str) -> Credentials:
         """Anybody; if not the mounter, every second time somebody whom the metadata on top at a path would
@@ -73,10 +76,12 @@ def operation(choices: Choices, state: State, cast: Cast) -> Operation | None:
     """What is done next. Reads at most `BYTES`."""
     choose = choices.pick(_CHOICES)
     if cast.only_ask:
-        choose = _creates if choices.chance(1, 8) else _asks_below_an_acl
+        choose = _creates_with_an_acl if choices.chance(1, 8) else _asks_below_an_acl
         return choose(choices, state, cast)
     if state.read_only and choices.chance(1, 3):
         return _op("remount", access="rw")
+    if not state.mounted.how.delegate and choices.chance(1, 3):
+        return _op("remount", feature="on")
     return choose(choices, state, cast)
 
 
@@ -112,6 +117,13 @@ def _creates(choices: Choices, state: State, cast: Cast) -> Operation:
     return _op("create", cast.who(choices, state, paths.parent(path)), path=path, mode=mode)
 
 
+def _creates_with_an_acl(choices: Choices, state: State, cast: Cast) -> Operation:
+    """In a directory with a default ACL, if any has one."""
+    mode, above = choices.pick((0o644, 0o600, 0o777)), with_acl(choices, state, overlayfs.ACL_DEFAULT)
+    path = paths.join(above, choices.pick(NEW))
+    return _op("create", cast.who(choices, state, above), path=path, mode=mode)
+
+
 def _makes(choices: Choices, state: State, cast: Cast) -> Operation:
     mode, path = choices.pick((0o755, 0o700, 0o1777)), free(choices, state)
     return _op("mkdir", cast.who(choices, state, paths.parent(path)), path=path, mode=mode)
@@ -129,7 +141,7 @@ def _links(choices: Choices, state: State, cast: Cast) -> Operation | None:
 def _writes(choices: Choices, state: State, cast: Cast) -> Operation | None:
     files = sorted(path for path, node in state.mounted.view.tree.items() if node.kind == "file")
     path = anything(choices, state) if not files or choices.chance(1, 6) else choices.pick(files)
-    if path is None:
+    if path is None or not cast.writes:
         return None
     return _op("write", cast.who(choices, state, paths.parent(path)), path=path, content="written")
 
@@ -146,6 +158,16 @@ def _removes_in_sticky(choices: Choices, state: State, cast: Cast) -> Operation 
     return replace(operation, by=stranger(cast.limits))
 
 
+def _recreates(choices: Choices, state: State, cast: Cast) -> Operation | None:
+    """Removes an empty directory, and makes one again where one was that showed another's metadata."""
+    mode, gone = choices.pick((0o755, 0o700, 0o1777)), were_delegated(state)
+    path = choices.pick(gone) if gone else empty(choices, state)
+    if not path:
+        return None
+    who = cast.who(choices, state, paths.parent(path))
+    return _op("mkdir", who, path=path, mode=mode) if gone else _op("rmdir", who, path=path)
+
+
 def _removed(choices: Choices, state: State, cast: Cast, above: str) -> Operation | None:
     path = child(choices, state, above)
     if path is None:
@@ -160,7 +182,13 @@ def _renames(choices: Choices, state: State, cast: Cast) -> Operation | None:
     above = sticky(choices, state) if way == 3 else directory(choices, state)
     path = child(choices, state, above) if way else above
     to = choices.pick(NEW) if choices.chance(1, 2) else free(choices, state)
-    return _op("rename", cast.who(choices, state, paths.parent(path)), path=path, to=to) if path else None
+    return _renamed(choices, cast.who(choices, state, paths.parent(path)), path, to) if path else None
+
+
+def _renamed(choices: Choices, who: Credentials, path: str, to: str) -> Operation:
+    """Every third time only if nothing is there, which asks another system call for the same."""
+    flags = {"flags": "noreplace"} if choices.chance(1, 3) else {}
+    return _op("rename", who, path=path, to=to, **flags)
 
 
 def _replaces(choices: Choices, state: State, cast: Cast) -> Operation | None:
@@ -188,7 +216,7 @@ def _moves(choices: Choices, state: State, cast: Cast) -> Operation | None:
     if not path or not others:
         return None
     to = paths.join(choices.pick(others), choices.pick(NEW))
-    return _op("rename", cast.who(choices, state, path), path=path, to=to)
+    return _renamed(choices, cast.who(choices, state, path), path, to)
 
 
 def _chmods(choices: Choices, state: State, cast: Cast) -> Operation:
@@ -294,6 +322,6 @@ _CHOICES: Final[tuple[Choose, ...]] = (
     _creates, _chmods, _removes, _asks_below_an_acl, _renames, _reads, _makes, _acls, _times, _xattrs,
     _chowns, _asks, _asks_below_an_acl, _removes_in_sticky, _creates, _moves, _replaces, _chmods, _holds,
     _remounts, _writes, _links, _renames, _moves, _exchanges, _makes, _xattrs, _marks, _exchanges,
-    _removes_in_sticky, _chowns,
+    _removes_in_sticky, _chowns, _recreates, _recreates,
 )  # fmt: skip
 """From simple to complex; what is worth more comes more than once."""

@@ -11,7 +11,7 @@ from dirmeta.model import paths
 from dirmeta.model.entries import Entry
 from dirmeta.model.stack import Layer, Stack
 
-FOUNDED: Final = 46
+FOUNDED: Final = 54
 """Bytes that `founded` reads."""
 _MODES: Final = (
     0o755, 0o700, 0o1777, 0o2775, 0o750, 0o3777, 0o2777, 0o711, 0o1777, 0o770, 0o1777, 0o2770, 0o000, 0o3777,
@@ -26,12 +26,17 @@ _USUAL: Final = ("usr", "tmp", "usr/bin")
 
 def founded(choices: Choices, stack: Stack, pool: Pools) -> Stack:
     """The stack between two layers more: up to `_MOST` of its directories, explicit in the lowest one, and
-    implied by files in the topmost."""
+    implied by files in the topmost. Two times of three there is one more, in one of those, which the topmost
+    layer empties and so implies: it shows the metadata of the lowest, and can be removed."""
     places = _directories(stack)
     chosen = dict.fromkeys(choices.pick(places) for _ in range(_MOST))
-    base = Layer(tuple(_directory(choices, path, pool) for path in sorted(chosen)))
-    files = Layer(tuple(_file(choices, path, pool) for path in chosen))
-    return (base, *stack, files)
+    base = [_directory(choices, path, pool) for path in sorted(chosen)]
+    files = [_file(choices, path, pool) for path in chosen]
+    emptied = paths.join(choices.pick(list(chosen)), "emptied")
+    if choices.chance(2, 3):
+        base += [_directory(choices, emptied, pool), Entry(f"{emptied}/gone", "file", 0o644)]
+        files.append(Entry(f"{emptied}/.wh.gone", "whiteout"))
+    return (Layer(tuple(base)), *stack, Layer(tuple(files)))
 
 
 def _directories(stack: Stack) -> list[str]:

@@ -15,11 +15,11 @@ from dirmeta.model.stack import Case
 _DECIDED: Final = (
     "ACCESS-DAC", "ACCESS-STICKY", "ACCESS-SETGID", "ACCESS-ACL", "ACCESS-OWNER", "ACCESS-MOVE",
     "inherits an ACL", "copied up", "changed", "touched", "settled", "renamed", "refused rename", "own xattr",
-    "refused by ACCESS-STICKY", "refused by ACCESS-OWNER",
+    "refused by ACCESS-STICKY", "refused by ACCESS-OWNER", "recreated",
 )  # fmt: skip
 HAPPENINGS: Final = frozenset((
     *_DECIDED, *(f"delegated {each}" for each in _DECIDED),
-    "widened by the placeholder", "recreated", "remounted", "failed", "read-only", "switched", "swapped",
+    "widened by the placeholder", "remounted", "failed", "read-only", "switched", "switched back", "swapped",
     "caches dropped", "held",
 ))  # fmt: skip
 """``delegated`` where the directory that decides, or to which it happens, shows another's metadata."""
@@ -34,7 +34,8 @@ def happenings(case: Case) -> Set[str]:
         arguments = program.arguments(operation)
         if expected is None:
             found.add({"drop-caches": "caches dropped", "swap": "swapped"}.get(operation.op, "remounted"))
-            found |= {"switched"} if "feature" in arguments else set()
+            if "feature" in arguments:
+                found.add("switched back" if arguments["feature"] == "on" else "switched")
             continue
         found |= expected.notes
         found |= {"held"} if state.held else set()

@@ -19,20 +19,26 @@ from dirmeta.model.tree import Node
 Place = Callable[[Choices, State], str]
 _EACH: Final = 4
 _RELATED: Final = 3
-PEOPLE: Final = _RELATED * _EACH
+PEOPLE: Final = 1 + _RELATED * _EACH
 """Bytes that `actors` reads."""
 _SHARES: Final = 8
 _BITS: Final = (permission.READ, permission.WRITE, permission.SEARCH)
 _STRANGER: Final = 4711
 _UNABLE: Final = ("dac_override", "dac_read_search", "fowner", "chown", "fsetid")
+_DROPPED: Final = (
+    _UNABLE, ("dac_override",), ("fowner",), ("chown", "fsetid"), _UNABLE,
+    ("dac_override", "dac_read_search"), ("fowner", "chown"), ("fsetid",),
+    ("dac_override", "fowner", "sys_admin"), _UNABLE,
+)  # fmt: skip
+"""What root does without."""
 
 
 def actors(choices: Choices, state: State, limits: Limits, mounter: int) -> tuple[Credentials, ...]:
-    """The mounter, `mounter` times in eight; somebody with a relation to what shows, and root without
+    """The mounter, `mounter` times in eight; somebody with a relation to what shows, and root without some
     capabilities. No id is out of the limits."""
     places = (with_acl, directory, with_acl)
     related = [_related(choices.part(_EACH), state, limits, place) for place in places]
-    others = [Credentials(drop=_UNABLE), *related]
+    others = [Credentials(drop=choices.pick(_DROPPED)), *related]
     share = _SHARES - mounter
     return (*[Credentials()] * mounter, *[others[n % len(others)] for n in range(share)])
 

@@ -28,10 +28,12 @@ from dirmeta.model.stack import Case, Layer, Operation, Setup, Stack
 
 OPERATIONS: Final = 50
 """The most that a program has."""
-_SETUP: Final = 8
+_SETUP: Final = 9
 _STACK: Final = wellformed.STACK_SIZE + FOUNDED + private.MARKS_SIZE + PLACEHOLDERS
 _ROOM: Final = 8
 """The most inodes that a cramped upper has room for."""
+_SET_ASIDE: Final = 8
+"""Inodes that most mounts leave of those that are there for their own directories and for xattrs."""
 
 
 def cases(
@@ -69,12 +71,11 @@ def _case(
 
 def _filling(setup: Setup) -> tuple[Operation, ...]:
     """Files that take the room of an upper whose directories are there already, and are yet to be given their
-    metadata."""
+    metadata; the last of them find none."""
     if not (setup.room and setup.reused):
         return ()
-    return tuple(
-        Operation("create", (("path", f"full{number}"), ("mode", 0o644))) for number in range(setup.room)
-    )
+    count = setup.room + _SET_ASIDE
+    return tuple(Operation("create", (("path", f"full{number}"), ("mode", 0o644))) for number in range(count))
 
 
 def _stack(choices: Choices, namespace: Namespace, limits: Limits) -> Stack:
@@ -120,14 +121,16 @@ def _setup(choices: Choices, limits: Limits, *, reused: bool, cramped: bool) -> 
     cramped = cramped and limits.backings[0] == "tmpfs"
     room = 1 + choices.index(_ROOM) if cramped else 0
     reused = reused or (cramped and choices.chance(1, 2))
+    elsewhere = choices.chance(1, 6) and not cramped
     return Setup(
         namespace,
         layout="model",
         upper=True,
         reused=reused,
         options=options,
-        backing=limits.backings[0],
+        backing=choices.pick(limits.backings) if elsewhere else limits.backings[0],
         room=room,
+        nested=choices.chance(1, 6),
     )
 
 

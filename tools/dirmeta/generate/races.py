@@ -35,7 +35,9 @@ def cases(limits: Limits) -> SearchStrategy[Case]:
 def _case(choices: Choices, limits: Limits) -> Case:
     namespace = choices.pick(limits.namespaces)
     reused = choices.chance(1, 3)
-    setup = Setup(namespace, layout="model", upper=True, backing=limits.backings[0], reused=reused)
+    setup = Setup(
+        namespace, layout="model", upper=True, backing=limits.backings[0], reused=reused, raced=True
+    )
     if choices.chance(1, 2) and (namespace, ("redirect_dir", "on")) not in limits.refused:
         setup = replace(setup, options=(("redirect_dir", "on"),))
     stack = wellformed.stack(choices.part(wellformed.STACK_SIZE), pools(limits), 2)

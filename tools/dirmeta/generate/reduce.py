@@ -222,6 +222,7 @@ def plainer_setup(case: Case) -> Iterator[Case]:
         yield replace(case, setup=replace(setup, options=options))
     yield replace(case, setup=replace(setup, upper=default.upper))
     yield replace(case, setup=replace(setup, backing=default.backing))
+    yield replace(case, setup=replace(setup, nested=default.nested))
     yield replace(case, setup=replace(setup, umask=default.umask))
     yield replace(case, setup=replace(setup, tar=default.tar))
 

@@ -58,12 +58,27 @@ def sticky(choices: Choices, state: State) -> str:
     return choices.pick(delegated or found) if found else directory(choices, state)
 
 
-def with_acl(choices: Choices, state: State) -> str:
-    """A directory with an access ACL, as `sticky`. Reads at most two bytes."""
+def with_acl(choices: Choices, state: State, name: str = overlayfs.ACL_ACCESS) -> str:
+    """A directory with an access ACL, or the other one, as `sticky`. Reads at most two bytes."""
     tree = state.mounted.view.tree
-    found = [path for path in directories(state) if tree[path].xattr(overlayfs.ACL_ACCESS) is not None]
+    found = [path for path in directories(state) if tree[path].xattr(name) is not None]
     delegated = [path for path in found if state.mounted.is_delegated(path)]
     return choices.pick(delegated or found) if found else directory(choices, state)
+
+
+def empty(choices: Choices, state: State) -> str:
+    """A directory in which nothing shows, as `sticky`; any directory where there is none. Reads at most two
+    bytes."""
+    above = {paths.parent(path) for path in state.mounted.view.tree if path}
+    found = [path for path in directories(state) if path and path not in above]
+    delegated = [path for path in found if state.mounted.is_delegated(path)]
+    return choices.pick(delegated or found) if found else directory(choices, state)
+
+
+def were_delegated(state: State) -> list[str]:
+    """Where directories were taken away that showed another's metadata."""
+    gone = sorted(path for path, node in state.mounted.upper.items() if node.is_whiteout)
+    return [path for path in gone if state.mounted.was_delegated(path)]
 
 
 def child(choices: Choices, state: State, above: str) -> str | None:

@@ -20,8 +20,8 @@ divided by whitespace and quoted as `dirmeta.model.words` says; ``#`` before a w
     attribute xattr NAME="VALUE" (repeatable), acl TEXT, default-acl TEXT, content "TEXT"
     (empty)   after ``layer N`` a layer without entries; alone a stack without layers
     setup     what is not at its default: namespace=trusted|user delegate=on|off layout=unpacked|model
-              upper=on|off reused=on|off room=N backing=WORD umask=OCTAL tar=pax|gnu|ustar,
-              option NAME[=VALUE] (repeatable)
+              upper=on|off reused=on|off nested=on|off raced=on|off room=N backing=WORD umask=OCTAL
+              tar=pax|gnu|ustar, option NAME[=VALUE] (repeatable)
     then      OP [PATH] NAME=VALUE…, an operation; bare numbers are numbers, octal with a leading 0, all else
               is text; then as UID:GID[,GROUP…], who does it, and without CAP (repeatable), given up first
 
@@ -178,6 +178,8 @@ def _setup(setup: Setup) -> str:
         "layout": setup.layout,
         "upper": "on" if setup.upper else "off",
         "reused": "on" if setup.reused else "off",
+        "nested": "on" if setup.nested else "off",
+        "raced": "on" if setup.raced else "off",
         "room": str(setup.room),
         "backing": words.word(setup.backing),
         "umask": f"{setup.umask:03o}",

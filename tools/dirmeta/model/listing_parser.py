@@ -110,6 +110,8 @@ _SETTINGS: Final[dict[str, Callable[[str], Any]]] = {
     "layout": _one_of(get_args(Layout)),
     "upper": _switch,
     "reused": _switch,
+    "nested": _switch,
+    "raced": _switch,
     "room": _number,
     "backing": str,
     "umask": _octal,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -14,6 +14,8 @@ from dirmeta.model.semantics import DEFAULT, Policies
 from dirmeta.model.tree import Node, Tree
 from dirmeta.model.view import View, is_marked
 
+EMPTY: Final[Tree] = {paths.ROOT: Node("directory")}
+"""A fresh upper directory."""
 UPPER: Final = 0
 """The index of the upper among the layers of a mount, topmost first."""
 _NEWER: Final = frozenset((("index", "on"), ("metacopy", "on"), ("redirect_dir", "on"), ("xino", "on")))
@@ -28,6 +30,7 @@ class How:
     initial   whether by the first user namespace, which is asked for some capabilities
     escapes   whether its own xattrs can be set through it, and are escaped (6.7)
     options   mount options that change what writing does
+    backing   the file system of the upper
     """
 
     delegate: bool
@@ -36,6 +39,7 @@ class How:
     initial: bool = True
     escapes: bool = True
     options: frozenset[Option] = frozenset()
+    backing: str = "tmpfs"
 
     @property
     def redirects(self) -> bool:
@@ -49,6 +53,16 @@ class How:
         Kernel: `ovl_allow_offline_changes`.
         """
         return not _NEWER.isdisjoint(self.options)
+
+    @property
+    def exchanges_retime(self) -> bool:
+        """Whether an exchange sets the mtime of directories that get another parent by it."""
+        return self.backing == "xfs"
+
+    @property
+    def refused_renames_retime(self) -> bool:
+        """Whether the mtime of a directory is set where a rename out of it turns out not to be possible."""
+        return self.backing == "ext4"
 
     @property
     def prefix(self) -> str:
@@ -94,6 +108,14 @@ class Mounted:
         """Whether a directory shows another metadata than that of its topmost contributor."""
         places = self.view.contributors.get(path, ())
         return bool(places) and self.view.source[path] != places[0]
+
+    def was_delegated(self, path: str) -> bool:
+        """Whether a directory of the lower layers alone shows another metadata than its topmost one's."""
+        return self._below.is_delegated(path)
+
+    @cached_property
+    def _below(self) -> Mounted:
+        return replace(self, upper=EMPTY)
 
     def is_marked_upper(self, path: str) -> bool:
         """Whether the upper has a directory there whose mark is heeded."""

@@ -22,6 +22,7 @@ ESCAPED_MARK: Final = "overlay." + MARK
 OPAQUE: Final = "opaque"
 REDIRECT: Final = "redirect"
 XWHITEOUT: Final = "whiteout"
+ORIGIN: Final = "origin"
 
 YES: Final = b"y"
 XWHITEOUTS: Final = b"x"

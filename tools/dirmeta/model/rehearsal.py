@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
 
 from dirmeta.model import oracle, paths, program
-from dirmeta.model.mounted import How, Mounted
+from dirmeta.model.mounted import EMPTY, How, Mounted
 from dirmeta.model.stack import Case, Credentials, Operation
-from dirmeta.model.tree import Node, Tree
+from dirmeta.model.tree import Tree
 from dirmeta.model.writer import Expected, Writer
-
-EMPTY: Final[Tree] = {paths.ROOT: Node("directory")}
 
 Held = Mapping[tuple[Credentials, int], str | None]
 """(who opened it, its number) → the path of an open directory now; None once it is gone."""
@@ -31,11 +28,21 @@ class State:
     changed: frozenset[str] = frozenset()
 
 
-def begun(case: Case, how: How) -> State:
-    """What a case's program starts from."""
+def laid(case: Case) -> tuple[Sequence[Tree], Tree]:
+    """The lower layers that a case's program is run on, lowest first, and the upper, as they lie on disk."""
     diffs = oracle.diff_directories(case)
     lowers, upper = (diffs[:-1], diffs[-1]) if case.setup.reused and diffs else (diffs, EMPTY)
-    return State(Mounted(tuple(lowers or (EMPTY,)), upper, how))
+    return lowers or [EMPTY], upper
+
+
+def begun(case: Case, how: How) -> State:
+    """What a case's program starts from."""
+    lowers, upper = laid(case)
+    if case.setup.nested and len(lowers) > 1:
+        *below, top = lowers
+        inner = oracle.merge(below, delegate=how.delegate, namespace=how.namespace, policies=how.policies)
+        lowers = inner.tree, top
+    return State(Mounted(tuple(lowers), upper, how))
 
 
 def expected(state: State, operation: Operation, writer: type[Writer] = Writer) -> Expected:
@@ -101,6 +108,12 @@ def remounted(state: State, operation: Operation) -> State:
         mounted = replace(mounted, lowers=(*rest, top, second))
     access = arguments.get("access")
     return State(mounted, state.read_only if access is None else access == "ro")
+
+
+def ended(case: Case, how: How) -> State:
+    """The state after the last operation, if all goes as it has to."""
+    *_, (state, _) = rehearsed(replace(case, program=(*case.program, Operation("remount"))), how)
+    return state
 
 
 def rehearsed(case: Case, how: How) -> Iterator[tuple[State, Expected | None]]:

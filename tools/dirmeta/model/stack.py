@@ -105,6 +105,8 @@ class Setup:
                straight from the model, overlay-private xattrs of entries taken at their word
     upper      mount with a fresh upper directory, else read-only from lowers alone
     reused     with the topmost layer as the upper directory instead of a fresh one
+    nested     with all lower layers but the topmost mounted as an overlay of their own, which is then a layer
+    raced      with the operations done at once by three processes, each of which has every third
     room       inodes that can be added to the upper before its file system is full; 0 for enough
     options    further mount options, as (name, value); value "" for a flag
     """
@@ -119,6 +121,8 @@ class Setup:
     tar: TarFormat = "pax"
     reused: bool = False
     room: int = 0
+    nested: bool = False
+    raced: bool = False
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,8 @@ class Upper(Leave):
         self.reasons[path] = "COPYUP-RECREATE" if was_whiteout else self._why_born(directory)
         if was_whiteout:
             self.notes.add("recreated")
+            if node.kind == "directory" and self.mounted.was_delegated(path):
+                self.notes.add("delegated recreated")
 
     def _why_born(self, directory: str) -> str:
         above = self.governing(directory)
@@ -148,10 +150,15 @@ class Upper(Leave):
 
     def is_empty(self, path: str, *, cleans: bool) -> bool:
         """Whether a directory can go: nothing shows in it, and where it is the upper's alone and overlayfs
-        does not clean it, the upper has no whiteouts in it either."""
+        does not clean it, the upper has no whiteouts in it either. What was copied up once is cleaned.
+
+        Kernel: `ovl_pure_upper`.
+        """
         if any(paths.below(each, path) for each in self.mounted.view.tree):
             return False
-        if cleans or self.mounted.is_lower(path):
+        origin = self.how.prefix + overlayfs.ORIGIN
+        was_copied_up = path in self.upper and self.upper[path].xattr(origin) is not None
+        if cleans or was_copied_up or self.mounted.is_lower(path):
             return True
         return not any(paths.below(each, path) for each in self.upper)
 
@@ -170,6 +177,19 @@ class Upper(Leave):
             self._set_down(theirs, new.path, old.path)
         elif hides:
             self.upper[old.path] = WHITEOUT
+        if old.directory != new.directory and (exchange or self._was_whiteout(new.path)):
+            self._get_other_parents(old.path, new.path)
+
+    def _was_whiteout(self, path: str) -> bool:
+        """Whether what is moved there is exchanged for a whiteout."""
+        return path in self.mounted.upper and self.mounted.upper[path].is_whiteout
+
+    def _get_other_parents(self, *changed: str) -> None:
+        """What the file system of the upper does with directories that are exchanged."""
+        for tree in (self.upper, self.either):
+            for path in changed:
+                if self.how.exchanges_retime and path in tree and tree[path].kind == "directory":
+                    tree[path] = tree[path]._replace(mtime=None)
 
     def _have_moved(self, old: Target, new: Target) -> None:
         """Prepare what is to be renamed: copied up, and a directory so that it still merges, or does not."""

@@ -186,6 +186,8 @@ class Writer(Upper):
         mode = node.mode
         if node.kind not in ("directory", "symlink"):
             mode = _unprivileged(node, who)
+            if mode != node.mode:  # which takes leave to chmod
+                self.require_owner(path, who)
         self.change(path, uid=node.uid if uid is None else uid, gid=node.gid if gid is None else gid)
         if mode != node.mode:
             self.put(path, self.upper[path]._replace(mode=mode))
@@ -210,14 +212,31 @@ class Writer(Upper):
 
     def removexattr(self, who: Credentials, path: str, name: str) -> None:
         self._require_xattr(who, path, name)
+        if name in overlayfs.ACLS:
+            self._remove_acl(who, path, name)
+            return
         if self.shown(path).xattr(name) is None:
-            if name in overlayfs.ACLS:
-                raise Unknown
             raise Denied(errno.ENODATA)
-        keeps = name != overlayfs.ACL_ACCESS or permission.keeps_setgid(self.governing(path), who)
         self.settle(path)
-        node = with_xattrs(self.upper[path], {self._stored_name(path, name): None})
-        self.put(path, node if keeps else node._replace(mode=node.mode & ~SETGID))
+        self.put(path, with_xattrs(self.upper[path], {self._stored_name(path, name): None}))
+
+    def _remove_acl(self, who: Credentials, path: str, name: str) -> None:
+        """Also one that is not there, which is noticed only of what is not in the upper.
+
+        Kernel: `ovl_set_acl`, which drops setgid first.
+        """
+        node, drops = self.governing(path), 0
+        if name == overlayfs.ACL_ACCESS and not permission.keeps_setgid(node, who):
+            drops = node.mode & SETGID
+        if self.shown(path).xattr(name) is None and not drops:
+            if node.kind != "directory" or self.mounted.is_marked_upper(path):
+                raise Unknown
+            if path not in self.upper:
+                raise Denied(errno.ENODATA)
+            return
+        self.settle(path)
+        changed = self.upper[path]._replace(mode=self.upper[path].mode & ~drops)
+        self.put(path, with_xattrs(changed, {name: None}))
 
     def _stored_name(self, path: str, name: str) -> str:
         """The name under which the upper keeps an xattr: the mount's own are escaped."""
@@ -241,6 +260,8 @@ class Writer(Upper):
             if not permission.may_set_user_xattr(self.governing(path), who):
                 raise self.refused(path, "ACCESS-OWNER")
             self.require_writable(path, who, "ACCESS-OWNER")
+        elif name == overlayfs.ACL_DEFAULT and node.kind != "directory":
+            raise Unknown
         elif name in overlayfs.ACLS:
             self.require_owner(path, who)
         else:

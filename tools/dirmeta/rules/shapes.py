@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -63,9 +64,17 @@ def _dangles(link: Entry, layer: Layer, seen: LayerSeen, number: int) -> Iterato
 def _names(message: str, name: str) -> bool:
     """Whether an error names something, as it is or with some of its bytes escaped: programs differ."""
     encoded = name.encode("utf-8", "surrogateescape")
-    octal = "".join(chr(byte) if 0x20 < byte < 0x7F else f"\\{byte:03o}" for byte in encoded)
-    message = message.replace("\\\\", "\\")
-    return any(form.replace("\\\\", "\\") in message for form in (name, paths.printable(name), octal))
+    octal, hexadecimal = (
+        "".join(chr(byte) if 0x20 < byte < 0x7F else escape.format(byte) for byte in encoded)
+        for escape in ("\\{:03o}", "\\x{:02x}")
+    )
+    forms = (name, paths.printable(name), octal, hexadecimal)
+    return any(_single(form) in _single(message) for form in forms)
+
+
+def _single(text: str) -> str:
+    """A text with one backslash for several: programs escape it, and so do messages that quote them."""
+    return re.sub(r"\\+", r"\\", text)
 
 
 @judges("UNPACK-BYSTANDER", StackSeen, {"malformed": 0.5}, refusals=True)

@@ -1,0 +1,268 @@
+"""What lies in the upper and shows after an operation on a mount, and which rule anything else breaks."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from dirmeta.model import listing, overlayfs, paths, program
+from dirmeta.model.mounted import Mounted
+from dirmeta.model.stack import Operation
+from dirmeta.model.tree import Node, Tree
+from dirmeta.model.writer import Expected
+from dirmeta.rules.answers import UNTOUCHED, Broken, by_call, is_about_upper_mark, name, named
+from dirmeta.rules.findings import Difference, Finding, differences
+from dirmeta.rules.operated import Stepped
+from dirmeta.rules.words import describe
+
+_CLOCK: Final = 1_600_000_000 * 1_000_000_000
+"""Times later than this, in ns, that no case sets are the clock's."""
+_MEANINGFUL: Final = (overlayfs.OPAQUE, overlayfs.REDIRECT, overlayfs.MARK)
+"""Of overlayfs's own xattrs, those that decide what an upper means."""
+
+
+def _differences(want: Tree, saw: Tree, granularity: int) -> list[Difference]:
+    """Where two trees differ, but for which names are one file's: what stock overlayfs shows of that depends
+    on when each was looked up."""
+    return [each for each in differences(want, saw, granularity) if each.what != "link"]
+
+
+def refused(step: Stepped, expected: Expected) -> Iterator[Broken]:
+    """On a read-only mount nothing is changed, which is said unless something else comes first."""
+    right = {errno.EROFS, expected.number}
+    if expected.number == 0 and _changes(step, expected):
+        right.remove(0)
+    if expected.number is not None and step.seen.number not in right:
+        yield ("COPYUP-FAIL",), Finding("", program.path(step.operation), "EROFS", name(step.seen.number))
+    yield from failed(step, 1)
+
+
+def _changes(step: Stepped, expected: Expected) -> bool:
+    return expected.upper != step.before.mounted.upper
+
+
+def done(step: Stepped, expected: Expected, granularity: int) -> Iterator[Broken]:
+    """The operation was done, as it has to be."""
+    upper = _meaningful(expected.upper, step)
+    mounted = replace(step.before.mounted, upper=expected.upper)
+    assert step.seen.view is not None and step.seen.upper is not None
+    for each in _differences(mounted.view.tree, step.seen.view, granularity):
+        yield _difference(step, expected, each, "")
+    yield from _untimely(step, expected, mounted.view.tree, step.seen.view)
+    seen = _meaningful(step.seen.upper, step)
+    for each in _differences(upper, seen, granularity):
+        other = expected.either.get(each.path)
+        if other is None or _differences({"": _plain(other, step)}, {"": seen[each.path]}, granularity):
+            yield _difference(step, expected, each, " in the upper")
+
+
+def _difference(step: Stepped, expected: Expected, each: Difference, place: str) -> Broken:
+    rule = expected.reasons.get(each.path, UNTOUCHED)
+    want, saw = describe(each)
+    rules: tuple[str, ...] = (rule,)
+    if each.name == step.before.mounted.how.mark and place:
+        about = "COPYUP-UPPERMARK" if is_about_upper_mark(step, each.path) else "COPYUP-UNMARKED"
+        rules = (about, rule) if rule in ("COPYUP-RECREATE", "COPYUP-RENAME") else (about,)
+    elif is_about_upper_mark(step, each.path) and not rule.startswith("ACCESS-"):
+        rules = ("COPYUP-UPPERMARK",)
+    elif each.what == "mtime" and rule == UNTOUCHED:
+        rules = ("COPYUP-MTIME",)
+    elif each.what == "gid" and rule == "ACCESS-ACL":
+        rules = ("ACCESS-SETGID",)
+    elif rule == "COPYUP-MTIME" and each.what != "mtime":
+        rules = (UNTOUCHED,)
+    elif rule == "COPYUP-RENAME" and _is_a_move(step.operation, expected):
+        rules = ("COPYUP-RENAME", "ACCESS-MOVE")
+    return rules, Finding("", (each.path or ".") + place, want, saw, node=each.saw)
+
+
+def _is_a_move(operation: Operation, expected: Expected) -> bool:
+    """Whether a directory got another parent, or the place of another."""
+    return "ACCESS-MOVE" in expected.relied or ("flags", "exchange") in operation.args
+
+
+def _untimely(step: Stepped, expected: Expected, want: Tree, saw: Tree) -> Iterator[Broken]:
+    """Times that the clock has to have set, and has not."""
+    before = step.before.mounted.view.tree
+    for path, node in want.items():
+        seen = saw.get(path)
+        if node.mtime is not None or seen is None or seen.mtime is None:
+            continue
+        earlier = before[path].mtime if path in before else None
+        if seen.mtime < _CLOCK or (seen.mtime == earlier and earlier in _set_times(step)):
+            words = listing.time_text(seen.mtime)
+            rule = expected.reasons.get(path, "COPYUP-MTIME")
+            rules = ("COPYUP-UPPERMARK",) if is_about_upper_mark(step, path) else (rule,)
+            yield rules, Finding("", path or ".", "mtime now", f"mtime {words}", node=seen)
+
+
+def _set_times(step: Stepped) -> set[int | None]:
+    """Times that layers give."""
+    return {node.mtime for tree in step.before.mounted.lowers for node in tree.values()}
+
+
+def failed(step: Stepped, granularity: int) -> Iterator[Broken]:
+    """The operation failed, as it has to: all is as it was, save that directories may be copied up."""
+    before = step.before.mounted
+    if step.seen.view is None or step.seen.upper is None:
+        return
+    rules = ("COPYUP-FAIL", "COPYUP-RENAME") if step.seen.number == errno.EXDEV else ("COPYUP-FAIL",)
+    for each in _differences(before.view.tree, step.seen.view, granularity):
+        if not _is_not_overlayfs(step, each):
+            want, saw = describe(each)
+            yield rules, Finding("", each.path or ".", want, saw, node=each.saw)
+    want_upper, seen_upper = _meaningful(before.upper, step), _meaningful(step.seen.upper, step)
+    for each in _differences(want_upper, seen_upper, granularity):
+        copied_up = _is_copied_up(step, each.path, seen_upper.get(each.path), granularity)
+        if not copied_up and not _is_not_overlayfs(step, each):
+            want, saw = describe(each)
+            yield rules, Finding("", f"{each.path or '.'} in the upper", want, saw, node=each.saw)
+
+
+def _is_not_overlayfs(step: Stepped, each: Difference) -> bool:
+    """Whether open(2), or the file system of the upper, has done this before the operation failed."""
+    return _may_be_emptied(step, each) or _may_be_retimed(step, each)
+
+
+def _may_be_retimed(step: Stepped, each: Difference) -> bool:
+    """Whether this is the time of a directory that something was to be moved out of, and could not be."""
+    refused = step.operation.op == "rename" and step.seen.number == errno.ENOTEMPTY
+    where = paths.parent(program.path(step.operation))
+    ours = each.what == "mtime" and each.path == where
+    return refused and ours and step.before.mounted.how.refused_renames_retime
+
+
+def _may_be_emptied(step: Stepped, each: Difference) -> bool:
+    """Whether this is a file that open(2) with O_TRUNC has emptied, or copied up so, before it failed."""
+    return step.operation.op == "write" and each.path == program.path(step.operation)
+
+
+def _is_copied_up(step: Stepped, path: str, node: Node | None, granularity: int) -> bool:
+    """Whether an upper has no more than what shows of a directory that the operation is about, or had it
+    already; a rename that fails late leaves an opaque xattr or a redirect that change nothing."""
+    before = step.before.mounted
+    shown = before.shows(path)
+    if node is None or shown is None or not _is_on_the_way(step, path):
+        return False
+    if before.is_marked_upper(path) and node.xattr(before.how.mark) == overlayfs.YES:
+        return True  # while it is marked, what it has of its own does not count, or the view says so
+    seen = node._replace(xattrs=_without_own(node, step))
+    possible = [before.stored(shown), before.upper.get(path, shown)]
+    plain = [_plain(each, step) for each in possible]
+    plain = [each._replace(xattrs=_without_own(each, step)) for each in plain]
+    return any(not _differences({"": each}, {"": seen}, granularity) for each in plain)
+
+
+def _without_own(node: Node, step: Stepped) -> tuple[tuple[str, bytes], ...]:
+    own = {step.before.mounted.how.prefix + word for word in (overlayfs.OPAQUE, overlayfs.REDIRECT)}
+    return tuple(pair for pair in node.xattrs if pair[0] not in own)
+
+
+def _is_on_the_way(step: Stepped, path: str) -> bool:
+    about = set(named(step.operation))
+    return path in about or any(paths.below(each, path) for each in about)
+
+
+def shown(step: Stepped, granularity: int) -> Iterator[Broken]:
+    """Whatever was done, what shows is what lies there: the next look-up may begin from that."""
+    if step.seen.view is None:
+        return
+    for each in _differences(step.after.mounted.view.tree, step.seen.view, granularity):
+        want, saw = describe(each)
+        rules = ("COPYUP-FAIL",) if step.seen.number else _where_anything_goes(step)
+        rules = ("COPYUP-MTIME",) if each.what == "mtime" else rules
+        yield rules, Finding("", each.path or ".", f"{want}, as it lies there", saw, node=each.saw)
+
+
+def _where_anything_goes(step: Stepped) -> tuple[str, ...]:
+    return ("COPYUP-SELFMARK",) if step.operation.op == "setxattr" else (by_call(step),)
+
+
+def _may_change(operation: Operation) -> set[str]:
+    """Where an operation can change what shows, if it is done; an ACL that is not there can go unnoticed."""
+    if program.arguments(operation).get("name") in overlayfs.ACLS:
+        return set()
+    about = set(named(operation))
+    return about | {paths.parent(path) for path in about}
+
+
+def consistent(step: Stepped, granularity: int) -> Iterator[Broken]:
+    """Where it is not said what is done: nothing else is, and nothing is marked now."""
+    if step.seen.view is None or step.seen.upper is None:
+        return
+    before, after = step.before.mounted, step.after.mounted
+    about = _may_change(step.operation)
+    for each in _differences(before.view.tree, step.seen.view, granularity):
+        if each.path not in about:
+            want, saw = describe(each)
+            yield _where_anything_goes(step), Finding("", each.path or ".", want, saw, node=each.saw)
+    for path in step.seen.upper:
+        if after.is_marked_upper(path) and not before.is_marked_upper(path):
+            yield ("COPYUP-SELFMARK",), Finding("", f"{path or '.'} in the upper", "no mark", "a mark")
+
+
+def remounted(step: Stepped, granularity: int) -> Iterator[Broken]:
+    """A mount shows what lies there, and making it changes nothing."""
+    if step.seen.view is None or step.seen.upper is None:
+        return
+    before, after = step.before.mounted, replace(step.after.mounted, upper=step.before.mounted.upper)
+    for each in _differences(after.view.tree, step.seen.view, granularity):
+        yield _remounting(step, each, "")
+    want, saw = _meaningful(before.upper, step), _meaningful(step.seen.upper, step)
+    for each in _differences(want, saw, granularity):
+        yield _remounting(step, each, " in the upper")
+
+
+def _remounting(step: Stepped, each: Difference, place: str) -> Broken:
+    rule = "COPYUP-UPPERMARK" if is_about_upper_mark(step, each.path) else "COPYUP-UNMARKED"
+    want, saw = describe(each)
+    return (rule,), Finding("", (each.path or ".") + place, want, saw, node=each.saw)
+
+
+def held(step: Stepped, granularity: int) -> Iterator[Broken]:
+    """Descriptors that are held say what a look-up says."""
+    view = step.seen.view if step.seen.view is not None else step.before.mounted.view.tree
+    for key, look in step.seen.held.items():
+        path = step.after.held.get(key)
+        node = view.get(path) if path is not None else None
+        if node is None or node.mtime is None:
+            continue
+        mode, uid, gid, mtime = look
+        saw = node._replace(mode=mode, uid=uid, gid=gid, mtime=mtime)
+        for each in _differences({"": node}, {"": saw}, granularity):
+            want, other = describe(each)
+            where = f"{path or '.'} by an open descriptor"
+            yield ("COPYUP-CHANGE",), Finding("", where, want, other, node=saw)
+
+
+def reused(mounted: Mounted, seen: Tree, granularity: int) -> Iterator[Broken]:
+    """The upper as the topmost of lower layers shows the same."""
+    view = mounted.merger(
+        [*mounted.lowers, mounted.upper],
+        delegate=mounted.how.delegate,
+        namespace=mounted.how.namespace,
+        policies=mounted.how.policies,
+    ).view()
+    for each in _differences(view.tree, seen, granularity):
+        want, saw = describe(each)
+        where = f"{each.path or '.'}    the upper as a lower layer"
+        yield ("COPYUP-REUSE",), Finding("", where, want, saw, node=each.saw)
+
+
+def _meaningful(tree: Tree, step: Stepped) -> Tree:
+    """A raw upper without what overlayfs notes there for purposes of its own."""
+    return {path: _plain(node, step) for path, node in tree.items()}
+
+
+def _plain(node: Node, step: Stepped) -> Node:
+    how = step.before.mounted.how
+    escaped = how.prefix + "overlay."
+    kept = {how.prefix + word for word in _MEANINGFUL} if node.kind == "directory" else set()
+    xattrs = tuple(
+        pair
+        for pair in node.xattrs
+        if not pair[0].startswith(how.prefix) or pair[0] in kept or pair[0].startswith(escaped)
+    )
+    return node._replace(xattrs=xattrs)
