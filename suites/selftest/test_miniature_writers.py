@@ -32,8 +32,8 @@ from .miniatures.writers import writing
 
 PROGRAMS = [name for name, family in families().items() if family.does is operated]
 MINIATURES = {**leave, **writing, **changing, **renaming, **upper_marks, **remounting}
-LAYERS = {"ExchangesPlaceholders": 3}
-"""Two directories are exchanged, and nothing makes one layer of two that have one each."""
+LAYERS = {"ReusedMarksDoNothing": 3}
+"""It takes a nested overlay for the upper of another mount too, and that takes two layers below a third."""
 
 
 def lab(defect: Any) -> Lab:

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from dirmeta import kernels
-from dirmeta.kernels import KernelError, KernelUsageError, patches
+from dirmeta.kernels import KernelError, KernelUsageError, config, patches
 from dirmeta.kernels.cleaning import clean_all, clean_work
 from dirmeta.kernels.patches import Patch
+from dirmeta.kernels.store import recipe
 from dirmeta.kernels.variants import Variant
 from suites.selftest.kernels.conftest import OVERLAYFS, SOURCE, changing, written
 
@@ -53,6 +54,23 @@ def test_variants_share_objects_and_do_not_mix(made: Path) -> None:
     assert "FOUR" in patched.image.read_text() and "FOUR" not in stock.image.read_text()
     assert made.read_text().split().count("linux") == 2
     assert kernels.build(STOCK).image == stock.image
+
+
+@pytest.mark.usefixtures("made")
+def test_an_option_that_is_edited_during_a_build_is_not_taken_to_be_in_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fragments = config.fragments
+
+    def edit(step: str) -> None:
+        if step.startswith("compiling"):
+            monkeypatch.setattr(config, "fragments", lambda *of: fragments(*of) + "CONFIG_NEW=y\n")
+
+    built = kernels.build(STOCK, edit)
+    assert built.recipe != recipe(STOCK)
+    monkeypatch.setattr(config, "fragments", fragments)
+    assert built.recipe == recipe(STOCK)
+    assert kernels.build(STOCK) == built
 
 
 def test_a_tarball_takes_the_place_of_debian_s_source(made: Path, tarball: Path) -> None:

@@ -132,7 +132,10 @@ class Kernel:
         """What a mount of laid-out directories would show with the feature, and without."""
         step = self.mounts[at]
         lowers = step.lowers[: len(step.lowers) - step.data_only]
-        diffs = [self.laid[name] for name in reversed(lowers)]
+        diffs = [
+            self.laid[name] if name in self.laid else self.view(name, delegate=delegate)
+            for name in reversed(lowers)
+        ]
         return oracle.merge(diffs, delegate=delegate, namespace=self.namespace(at)).tree
 
 

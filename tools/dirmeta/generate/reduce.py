@@ -89,6 +89,14 @@ def without_layers(case: Case) -> Iterator[Case]:
         yield replace(case, stack=stack)
 
 
+def joined_layers(case: Case) -> Iterator[Case]:
+    """One layer for two that lie on each other."""
+    stack = case.stack
+    for number in range(len(stack) - 1):
+        both = Layer((*stack[number], *stack[number + 1]))
+        yield replace(case, stack=(*stack[:number], both, *stack[number + 2 :]))
+
+
 def without_operations(case: Case) -> Iterator[Case]:
     """A shorter program."""
     for program in _with_fewer(case.program):
@@ -228,6 +236,7 @@ def plainer_setup(case: Case) -> Iterator[Case]:
 
 
 STAGES: Final[tuple[Stage, ...]] = (
-    without_layers, without_operations, without_renames, without_entries, without_places, plainer_everywhere,
-    plainer_entries, plainer_in_all, lifted, plainer_names, plainer_setup, in_plain_order, plainer_operations,
+    without_layers, joined_layers, without_operations, without_renames, without_entries, without_places,
+    plainer_everywhere, plainer_entries, plainer_in_all, lifted, plainer_names, plainer_setup,
+    in_plain_order, plainer_operations,
 )  # fmt: skip
