@@ -55,7 +55,9 @@ def kernel() -> None:
 )
 @click.option("--name", metavar="NAME", help="for a kernel of your own, to be used as uml:NAME")
 @click.option("--smp", is_flag=True, help="for more than one processor; called VERSION-smp")
-@click.option("--debug", is_flag=True, help="lockdep, DEBUG_ATOMIC_SLEEP and more; called VERSION-debug")
+@click.option(
+    "--debug", is_flag=True, help="lockdep, KASAN, DEBUG_ATOMIC_SLEEP and more; called VERSION-debug"
+)
 @click.option(
     "--source", metavar="TARBALL", type=click.Path(), help="the source, instead of Debian's linux-source"
 )
