@@ -81,6 +81,7 @@ def program(path: Path, text: str) -> str:
         (("unpack", "/nonexistent.tar", "."), 2, "No such file"),
         (("diff-kernels", "host"), 2, "Missing argument 'B'"),
         (("diff-kernels", "host", "nope"), 2, "no kernel is called 'nope'; there is host"),
+        (("run", "--kernel", "uml:/nonexistent", "-n", "0"), 2, "--kernel: uml:/nonexistent is no program"),
         (("diff-kernels", "host", "uml:/nonexistent"), 2, "is no program"),
         (("diff-kernels", "host", "host", "--json", "/nonexistent/r"), 2, "its directory can not be written"),
         (("diff-kernels", "host", "host", "--case", "nope"), 2, "no such file, id of a stored case"),

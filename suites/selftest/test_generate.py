@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
 from dirmeta.generate import edges, hostile, pools, shaped, strategies, trees
-from dirmeta.generate.choices import Choices, stretched
+from dirmeta.generate.choices import Choices
 from dirmeta.generate.features import FEATURES, features
 from dirmeta.model import overlayfs, paths
 from dirmeta.model.entries import AUFS_PREFIX, OPAQUE_MARKER, Entry
@@ -86,11 +86,10 @@ def test_a_part_has_bytes_of_its_own() -> None:
     assert [part.index(256), part.index(256), part.index(256)] == [1, 2, 0]
 
 
-def test_a_few_bytes_are_stretched_and_zeros_stay_zeros() -> None:
-    assert stretched(bytes(8), 3) == bytes(3)
-    one, other = (stretched(drawn, 1000) for drawn in (b"1" * 8, b"2" * 8))
-    assert len(set(one)) > 200 and one != other
-    assert one.startswith(stretched(b"1" * 8, 10))
+def test_bytes_can_be_read_from_the_other_end() -> None:
+    choices = Choices(bytes([1, 2, 3]))
+    assert choices.index(256) == 1
+    assert [choices.backwards().index(256), choices.index(256)] == [3, 2]
 
 
 def test_no_bytes_give_the_simplest_stack() -> None:

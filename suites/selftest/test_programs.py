@@ -14,9 +14,10 @@ from dirmeta.generate.happenings import happenings
 from dirmeta.generate.reduce import candidates
 from dirmeta.judge.draw import feed, one_by_one
 from dirmeta.model import acl, codec, listing, program
+from dirmeta.model.entries import Entry
 from dirmeta.model.limits import Limits
 from dirmeta.model.listing_parser import parse
-from dirmeta.model.stack import Case, Credentials, Operation
+from dirmeta.model.stack import Case, Credentials, Layer, Operation
 
 EVERYTHING = Limits(caches=True)
 ROOT_ALONE = Limits(namespaces=("user",), ids=(0,), devices=False, trusted=False)
@@ -193,3 +194,14 @@ def test_an_operation_gets_a_simpler_doer_and_fewer_arguments() -> None:
     assert operation("chown", path="a", uid=7, gid=8) in simpler
     assert operation("chown", replace(SOMEBODY, groups=()), path="a", uid=7, gid=8) in simpler
     assert operation("chown", SOMEBODY, path="a", uid=7) in simpler
+
+
+def test_what_was_done_to_a_directory_is_done_to_a_new_one() -> None:
+    case = Case(
+        (Layer((Entry("a/b/", "directory"),)),),
+        program=(operation("rmdir", path="a/b"), operation("mkdir", path="a/b", mode=0o700)),
+    )
+    wanted = (operation("rmdir", path="new"), operation("mkdir", path="new", mode=0o700))
+    assert replace(case, program=wanted) in set(candidates(case))
+    taken = replace(case, stack=(*case.stack, Layer((Entry("new/f", "file"),))))
+    assert replace(taken, program=wanted) not in set(candidates(taken))

@@ -203,3 +203,12 @@ def test_candidates_are_larger_steps_first_and_no_repeats(cases: list[Case]) -> 
     assert len(set(made)) == len(made)
     assert case not in made
     assert size(made[0])[1] < size(case)[1]
+
+
+def test_two_layers_become_one() -> None:
+    below, above = Entry("a/", "directory", 0o700), Entry("a/f", "file")
+    case = Case((Layer((below,)), Layer((above,))))
+    alone = reduce(
+        case, lambda each: {entry.name for layer in each.stack for entry in layer} >= {"a/", "a/f"}
+    )
+    assert [[entry.name for entry in layer] for layer in alone.stack] == [["a/", "a/f"]]

@@ -9,7 +9,7 @@ escapes = family(
     "UNPACK-CONTAINED",
     draws=one_by_one(hostile.hostile),
     does=unpacked,
-    cases=192,
+    cases=96,
     pack=1,
     shaped=True,
 )

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import shake_128
 from typing import TypeVar
 
 T = TypeVar("T")
-
-
-def stretched(drawn: bytes, size: int) -> bytes:
-    """`size` bytes that a few drawn ones stand for; zeros, the simplest, stay zeros."""
-    return shake_128(drawn).digest(size) if any(drawn) else bytes(size)
 
 
 class Choices:
@@ -66,3 +60,7 @@ class Choices:
         at = self._at
         self._at = at + size
         return Choices(self._data[at : at + size])
+
+    def backwards(self) -> Choices:
+        """All bytes from the other end, as choices of their own."""
+        return Choices(self._data[::-1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Final
 
 from dirmeta.model import paths, program
 from dirmeta.model.stack import Case, Credentials, Operation
@@ -30,6 +31,20 @@ def _under_old_names(operation: Operation, rename: Operation) -> Operation:
 def _moved(path: str, old: str, new: str) -> str:
     """Where something is if what is at `new` is still at `old`."""
     return old + path[len(new) :] if path == new or paths.below(path, new) else path
+
+
+_NEW: Final = "new"
+
+
+def at_a_new_place(case: Case) -> Iterator[Case]:
+    """What is done at one path done where no layer has anything: who removes it first need not any more."""
+    named = {str(value) for each in case.program for name, value in each.args if name in ("path", "to")}
+    taken = {entry.path for layer in case.stack for entry in layer} | named
+    if any(path == _NEW or paths.below(path, _NEW) for path in taken):
+        return
+    for path in sorted(filter(None, named)):
+        move = Operation("rename", (("path", _NEW), ("to", path)))
+        yield replace(case, program=tuple(_under_old_names(each, move) for each in case.program))
 
 
 def plainer_operations(case: Case) -> Iterator[Case]:

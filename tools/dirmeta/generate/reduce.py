@@ -15,7 +15,7 @@ from string import ascii_lowercase
 from typing import Final, TypeVar
 
 from dirmeta.generate import plain
-from dirmeta.generate.plainer_program import plainer_operations, without_renames
+from dirmeta.generate.plainer_program import at_a_new_place, plainer_operations, without_renames
 from dirmeta.model import paths
 from dirmeta.model.entries import Entry
 from dirmeta.model.stack import Case, Layer, Setup
@@ -236,7 +236,7 @@ def plainer_setup(case: Case) -> Iterator[Case]:
 
 
 STAGES: Final[tuple[Stage, ...]] = (
-    without_layers, joined_layers, without_operations, without_renames, without_entries, without_places,
-    plainer_everywhere, plainer_entries, plainer_in_all, lifted, plainer_names, plainer_setup,
+    without_layers, joined_layers, without_operations, without_renames, at_a_new_place, without_entries,
+    without_places, plainer_everywhere, plainer_entries, plainer_in_all, lifted, plainer_names, plainer_setup,
     in_plain_order, plainer_operations,
 )  # fmt: skip

@@ -2,7 +2,8 @@
 
 Each draws one byte string of fixed size, whole batches too, and decodes it: of two draws in one example
 Hypothesis makes mutants in which one is copied over the other, and three of four cases would be repeats.
-Drawing a byte costs as much as decoding it: few are drawn, and stretched to as many as a batch may need.
+Drawing a byte costs as much as decoding it, and a case uses less than half of those it may: in a batch
+every second case reads those of the one before it from the other end.
 The shaped ones, many of them not well formed, are in `shaped`, `edges` and `hostile`.
 """
 
@@ -10,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 from typing import Final, TypeVar
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from dirmeta.generate import private, roots, setups, wellformed
-from dirmeta.generate.choices import Choices, stretched
+from dirmeta.generate.choices import Choices
 from dirmeta.generate.pools import NO_LIMITS, pools
 from dirmeta.generate.trees import GROVE_SIZE, grove
 from dirmeta.model.limits import Limits
@@ -31,9 +33,7 @@ Shape = Callable[[Limits], SearchStrategy[Case]]
 Carried = Callable[[Limits], private.Forms]
 
 BATCH: Final = 32
-"""Cases in a batch, at most."""
-DRAWN: Final = 24
-"""Bytes: as many as no bytes literal of the suite has, since Hypothesis also draws literals of the code."""
+"""Cases in a batch; Hypothesis draws no more bytes for one example than these take."""
 _STACK: Final = wellformed.STACK_SIZE
 _ROOTS: Final = 5 + roots.ROOTS_SIZE
 _REDIRECT: Final = 3
@@ -42,9 +42,8 @@ REDIRECTS: Final = 2
 
 
 def drawn(size: int, build: Callable[[Choices], T]) -> SearchStrategy[T]:
-    """What `build` makes of `size` bytes."""
-    seeds = st.binary(min_size=DRAWN, max_size=DRAWN)
-    return seeds.map(lambda seed: build(Choices(stretched(seed, size))))
+    """What `build` makes of `size` drawn bytes."""
+    return st.binary(min_size=size, max_size=size).map(lambda data: build(Choices(data)))
 
 
 def layers(limits: Limits = NO_LIMITS) -> SearchStrategy[Layer]:
@@ -132,9 +131,12 @@ def _batched(setting: Setting, count: int, size: int, build: Build) -> SearchStr
 
     def decode(choices: Choices) -> tuple[Case, ...]:
         setup = setting(choices.part(setups.SETUP_SIZE))
-        return tuple(build(choices.part(size), setup) for _ in range(count))
+        parts = [choices.part(size) for _ in range(halves)]
+        both_ways = (build(way, setup) for part in parts for way in (part, part.backwards()))
+        return tuple(islice(both_ways, count))
 
-    return drawn(setups.SETUP_SIZE + count * size, decode)
+    halves = -(-count // 2)
+    return drawn(setups.SETUP_SIZE + halves * size, decode)
 
 
 def _following(setup: Setup) -> Setup:

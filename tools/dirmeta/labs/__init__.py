@@ -65,13 +65,16 @@ def _in_uml(image: str, name: str, wanted: Wanted, cpus: int = 1) -> Lab:
     from dirmeta.labs.guest.uml import Uml  # noqa: PLC0415
 
     _without_directory(name, wanted)
-    if not os.access(image, os.X_OK) or os.path.isdir(image):
-        raise UnknownLab(f"{name}: {image} is no program; give the file `linux` of a build for ARCH=um")
     place = pinned(worker_number(), cpus)
     lab = GuestLab(
         lambda: Uml(image, name, cpus=cpus, pinned=place), wanted.subject, backing=wanted.backing or "tmpfs"
     )
     return _with_processors(cpus, name, lab)
+
+
+def _require_program(image: str) -> None:
+    if not os.access(image, os.X_OK) or os.path.isdir(image):
+        raise UnknownLab(f"uml:{image} is no program; give the file `linux` of a build for ARCH=um")
 
 
 def _image(which: str, wanted: Wanted) -> Lab:
@@ -151,6 +154,8 @@ def check(spec: str) -> None:
         raise UnknownLab(f"no kernel is called {spec!r}; there is {spellings()}")
     if kind in ("uml", "image"):
         kernel, _ = _processors(which)
+    if kind == "uml" and "/" in kernel:
+        _require_program(kernel)
     if kind == "image":
         _bootable(kernel)
 
