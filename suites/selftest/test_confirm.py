@@ -1,9 +1,12 @@
-"""Confirming and reducing are bounded, and a witness that may not be minimal says so."""
+"""Confirming and reducing are bounded; what may not be minimal says so; what others log is no witness."""
 
 from __future__ import annotations
 
+import random
 import time
 from dataclasses import replace
+
+import pytest
 
 from dirmeta.judge.bench import Bench
 from dirmeta.judge.experiments import Conditions, encoded
@@ -17,6 +20,7 @@ from dirmeta.observe.executor import NOT_TRIED
 from dirmeta.observe.steps import Job, Unpack, Unpacked
 from dirmeta.rules.registry import Terms
 
+from .miniatures.lying import Kernel, LyingLab
 from .miniatures.mounts import mount
 from .miniatures.unpackers import SECONDS, Apart, process
 from .test_miniature_unpackers import bench_for
@@ -24,6 +28,7 @@ from .test_miniature_unpackers import bench_for
 HANGING = "hangs_on_implied"
 UNPACKING = "unpack/test_wellformed::layers"
 MERGING = "merge/test_source::source"
+STOCK = "compat/test_noop::noop"
 
 
 def unpacked(bench: Bench) -> RuleResult:
@@ -94,3 +99,34 @@ def test_a_job_waits_for_one_hang_only() -> None:
         first, second = (Unpack(at, layer, limits.namespaces[0]) for at in ("l1", "l2"))
         [results] = bench.lab.run([Job((first, second), limits.backings[0])])
     assert results == [Unpacked(-9, "", "timeout"), NOT_TRIED]
+
+
+class Busy(Kernel):
+    """A machine on which something else logs all the time."""
+
+    def logged(self, lines: list[str]) -> list[str]:
+        return [*lines, "overlayfs: failed to get inode (-116)"]
+
+
+class BusyNowAndThen(Kernel):
+    """A machine on which something else logs during every other job."""
+
+    chance = random.Random(1)
+
+    def logged(self, lines: list[str]) -> list[str]:
+        return [*lines, f"overlayfs: orphan entry ({self.chance.random()})"] * self.chance.randrange(2)
+
+
+class MountsWithOptions(Kernel):
+    """A machine on which something else mounts with options of no use."""
+
+    def logged(self, lines: list[str]) -> list[str]:
+        return ['overlayfs: option "volatile" is meaningless in a non-upper mount, ignoring it.']
+
+
+@pytest.mark.parametrize("machine", [Busy, BusyNowAndThen, MountsWithOptions])
+def test_what_other_mounts_log_is_nobodys_witness(machine: type[Kernel]) -> None:
+    lab = LyingLab(ModelLab(), machine)
+    bench = Bench(lab, Terms(), Conditions(feature=True, log=True))  # and off
+    result = run_shard(families()[STOCK], STOCK, 0, ["COMPAT-NOOP"], bench)["COMPAT-NOOP"]
+    assert (result.verdict, result.witnesses) == ("pass", ())

@@ -11,6 +11,7 @@ from dirmeta.judge.bench import Bench
 from dirmeta.judge.blame import blame, source_words, who_has_it_so
 from dirmeta.judge.experiments import has_hung, observe
 from dirmeta.judge.family import Family
+from dirmeta.judge.noise import is_its_own
 from dirmeta.judge.results import Witness
 from dirmeta.judge.witnesses import store
 from dirmeta.labs.base import Misbehaviour
@@ -78,9 +79,12 @@ def look(check: Check, family: Family, case: Case, bench: Bench) -> tuple[Trial,
     """One case by itself: what was seen, and the first thing that breaks the rule unexpectedly."""
     try:
         trial = Trial(case, observe(family.does, case, bench.conditions, bench.lab), bench.terms)
+        finding = next(bench.unexpected(check, trial), None)
+        if finding and finding.where == KERNEL_LOG and not is_its_own(check, family, case, bench):
+            finding = None
     except Misbehaviour as trouble:
         return Trial(case, None, bench.terms), misbehaved(check.rule, trouble)
-    return trial, next(bench.unexpected(check, trial), None)
+    return trial, finding
 
 
 def misbehaved(rule: str, trouble: Misbehaviour) -> Finding:

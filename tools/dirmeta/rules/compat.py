@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from dirmeta.model.mountoptions import OPTIONS
 from dirmeta.rules.findings import KERNEL_LOG, Finding, differences
@@ -12,11 +13,13 @@ from dirmeta.rules.registry import Trial, judges
 from dirmeta.rules.seen import Behaviour, Behaviours, StackSeen
 from dirmeta.rules.words import describe
 
+_OPTION: Final = re.compile(r"\b(?:" + "|".join(sorted({name for name, _ in OPTIONS})) + r")\b")
+
 
 def _is_about_layers(line: str) -> bool:
     """Whether a line of the log is not about an option of some mount: the log is the whole machine's, and
     mounts with options that are of no use are made on purpose (MERGE-OPTIONS)."""
-    return not any(f"{name}=" in line for name, _ in OPTIONS)
+    return not _OPTION.search(line)
 
 
 @judges("COMPAT-NOOP", StackSeen, {"unmarked below marked": 0.1}, local=True)
@@ -24,11 +27,11 @@ def marks_do_nothing(trial: Trial) -> Iterator[Finding]:
     """A kernel without the feature ignores and hides marks: topmost, no error, no log noise."""
     if trial.seen.failed:
         yield Finding("COMPAT-NOOP", "the mount", "mounted", trial.seen.failed)
-    for line in filter(_is_about_layers, trial.seen.noise or ()):
-        yield Finding("COMPAT-NOOP", KERNEL_LOG, "silence", line)
     merging = merging_of(trial)
     for each in merging.differences if merging else ():
         yield Finding("COMPAT-NOOP", each.path, *describe(each), node=each.saw)
+    for line in filter(_is_about_layers, trial.seen.noise or ()):
+        yield Finding("COMPAT-NOOP", KERNEL_LOG, "silence", line)
 
 
 class Unlike(NamedTuple):
