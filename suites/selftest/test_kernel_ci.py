@@ -45,7 +45,7 @@ def run(path: Path, *words: str, first: Path | str = "") -> subprocess.Completed
     return subprocess.run([path, *words], capture_output=True, text=True, env=environment, check=False)
 
 
-@pytest.mark.parametrize(("ended", "status"), [(0, 0), (1, 1), (2, 1), (3, 1), (4, 4), (130, 1)])
+@pytest.mark.parametrize(("ended", "status"), [(0, 0), (1, 1), (2, 1), (3, 1), (4, 4)])
 def test_kselftest_knows_pass_fail_and_skip(tools: Path, tmp_path: Path, ended: int, status: int) -> None:
     program(tmp_path / "dirmeta", f'echo "$*"; exit {ended}')
     done = run(tools / "kselftest/dirmeta.sh", "--expect", "delegate", first=tmp_path)
@@ -58,15 +58,19 @@ def test_kselftest_is_skipped_without_the_program(tools: Path) -> None:
     assert done.stdout.startswith("# dirmeta is not installed")
 
 
-@pytest.mark.parametrize(
-    ("ended", "status"), [(0, 0), (1, 1), (2, 128), (3, 125), (4, 125), (127, 128), (130, 128)]
-)
+@pytest.mark.parametrize(("ended", "status"), [(0, 0), (1, 1), (2, 128), (3, 125), (4, 125), (127, 128)])
 def test_bisect_blames_no_commit_that_was_not_judged(
     tools: Path, tmp_path: Path, ended: int, status: int
 ) -> None:
     program(tmp_path / "dirmeta", f'echo "$*"; exit {ended}')
     done = run(tools / "bisect.sh", "--kernel", "tree:.", first=tmp_path)
     assert (done.returncode, done.stdout) == (status, "run --kernel tree:.\n")
+
+
+def test_ctrl_c_ends_a_bisection(tools: Path, tmp_path: Path) -> None:
+    """Though dirmeta calls it an error, for which a commit would be skipped."""
+    program(tmp_path / "dirmeta", "kill -INT $PPID; exit 3")
+    assert run(tools / "bisect.sh", first=tmp_path).returncode == 128
 
 
 def steps(tools: Path) -> list[str]:

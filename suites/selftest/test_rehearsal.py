@@ -202,6 +202,17 @@ def test_of_nested_layers_the_lower_is_what_an_overlay_shows() -> None:
     assert off["a"].mode == 0o755
 
 
+@pytest.mark.parametrize(("second", "is_nested"), [((), False), ((Entry("a/g", "file"),), True)])
+def test_layers_whose_whiteouts_an_overlay_would_list_are_not_nested(
+    second: tuple[Entry, ...], is_nested: bool
+) -> None:
+    """In a directory that merges with another it does not list them."""
+    layers = (Layer((Entry("a/.wh.f", "whiteout"),)), Layer(second), Layer())
+    case = Case(layers, Setup(layout="model", upper=True, nested=True))
+    assert len(rehearsal.nested(case)) == (2 if is_nested else 0)
+    assert len(rehearsal.begun(case, How(True)).mounted.lowers) == (2 if is_nested else 3)
+
+
 @pytest.mark.parametrize(
     ("backing", "flags", "now"), [("xfs", "exchange", True), ("tmpfs", "exchange", False), ("xfs", "", False)]
 )

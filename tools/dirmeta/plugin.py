@@ -27,6 +27,7 @@ from dirmeta.labs.base import LabError
 from dirmeta.options import OPTIONS, wanted
 from dirmeta.reports.terminal import failure_text
 from dirmeta.rules.catalogue import catalogue
+from dirmeta.sandbox.interrupts import take
 from dirmeta.sandbox.namespace import die_with_parent
 from dirmeta.subjects.base import Subject, SubjectError
 
@@ -58,6 +59,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "xdist_group: items that share one run of a family")
     if hasattr(config, "workerinput"):
         die_with_parent()  # xdist's workers would finish what they are at
+        take()
     if config.getoption("dirmeta_profile") == "full" and config.getoption("dirmeta_seed") is None:
         config.option.dirmeta_seed = secrets.randbelow(1 << 31)
     asked = wanted({option.field: config.getoption(f"dirmeta_{option.field}") for option in OPTIONS})

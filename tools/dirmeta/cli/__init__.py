@@ -34,7 +34,7 @@ def commands() -> None:
     dirmeta diff-kernels host uml:6.12          what two kernels have between them
     dirmeta compare                             what the unpackers installed here do
 
-    Exit status: 0 all pass, 1 a rule fails, 2 wrong usage, 3 the harness or the subject can not work,
+    Exit status: 0 all pass, 1 a rule fails, 2 wrong usage, 3 the harness or the subject can not work (or Ctrl-C),
     4 something is unverified.
     """
 
@@ -57,6 +57,6 @@ for command in (
 
 
 def main() -> None:
-    """The console script."""
+    """Run the command. Raises SystemExit with its status, and KeyboardInterrupt."""
     with one_line_errors():
         commands(standalone_mode=False)

@@ -23,6 +23,7 @@ from dirmeta.options import arguments
 from dirmeta.plugin import about_of, result_of
 from dirmeta.reports.progress import Progress
 from dirmeta.rules.catalogue import CLAIMED, catalogue
+from dirmeta.sandbox.interrupts import held_back
 
 Settled = Callable[[RuleResult, Mapping[str, str]], None]
 """Told a rule's result once it is final, and what the run is about."""
@@ -53,11 +54,13 @@ def judge(asked: Wanted, values: dict[str, Any], workers: str, settled: Settled 
     # A worker that is lost is an error; xdist waits for ever where it restarts one of a load group.
     words += [*arguments(values), "-n", workers, "--max-worker-restart=0"]
     output = io.StringIO()
-    with redirect_stdout(output), redirect_stderr(output), _alone():
-        status = pytest.main(words, plugins=[collector])
-    collector.progress.clear()
-    if status == pytest.ExitCode.INTERRUPTED:
-        raise KeyboardInterrupt
+    try:
+        with redirect_stdout(output), redirect_stderr(output), _alone():
+            status = pytest.main(words, plugins=[collector])
+    finally:
+        collector.progress.clear()
+        if collector.interrupted:  # which pytest tells by a status, or else fails at telling about
+            raise KeyboardInterrupt
     if not collector.results:
         if status == pytest.ExitCode.NO_TESTS_COLLECTED:
             raise UsageError(f"--rules {asked.rules}: no rule that matches has a check in this version")
@@ -93,6 +96,17 @@ class Collector:
         self.about: dict[str, str] = {}
         self.total = 0
         self.awaited: set[str] = set()
+        self.interrupted = False
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_keyboard_interrupt(self) -> None:
+        self.interrupted = True
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_sessionstart(self) -> Iterator[None]:
+        """Start the workers with Ctrl-C held back: they take it once they are able to end in order."""
+        with held_back():
+            return (yield)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self._await([item.nodeid for item in session.items])

@@ -52,8 +52,8 @@ def one_line_errors() -> Iterator[None]:
         fail(str(error), USAGE)
     except (SubjectError, LabError, KernelError, Misbehaviour) as error:
         fail(str(error), ERROR)
-    except (KeyboardInterrupt, click.Abort):
-        fail("interrupted; nothing was left behind", 130)
+    except click.Abort:
+        raise KeyboardInterrupt from None
     except BrokenPipeError:
         # Who read us has gone; what Python would still flush has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

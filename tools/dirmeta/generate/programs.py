@@ -61,6 +61,7 @@ def _case(
 ) -> Case:
     setup = _setup(choices.part(_SETUP), limits, reused=reused, cramped=cramped)
     case = Case(_stack(choices.part(_STACK), setup.namespace, limits), setup)
+    case = replace(case, setup=replace(setup, nested=bool(rehearsal.nested(case))))
     state = rehearsal.begun(case, How(True, setup.namespace, options=frozenset(setup.options)))
     actors = people.actors(choices.part(people.PEOPLE), state, limits, mounter)
     count = 1 + choices.index(OPERATIONS)

@@ -58,7 +58,7 @@ class _Planned:
         self.state = State(start)
         self.upper = "upper"
         self.steps: list[Step] = [*layout_steps(lowers)]
-        if case.setup.nested and len(lowers) > 1:
+        if rehearsal.nested(case):
             self._nest()
         if room := case.setup.room:
             self.steps.append(Cramp("cramped", inodes(start.upper) + OVERLAYS_OWN + room))

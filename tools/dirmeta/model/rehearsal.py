@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from dirmeta.model import oracle, paths, program
 from dirmeta.model.mounted import EMPTY, How, Mounted
+from dirmeta.model.overlayfs import Namespace
 from dirmeta.model.stack import Case, Credentials, Operation
 from dirmeta.model.tree import Tree
+from dirmeta.model.view import Place
 from dirmeta.model.writer import Expected, Writer
 
 Held = Mapping[tuple[Credentials, int], str | None]
@@ -35,13 +37,33 @@ def laid(case: Case) -> tuple[Sequence[Tree], Tree]:
     return lowers or [EMPTY], upper
 
 
+def nested(case: Case) -> Sequence[Tree]:
+    """The layers that are mounted as an overlay of their own, lowest first.
+
+    None where the case asks for none, or where that would list whiteouts, which the mount over it takes for
+    entries: it does not remove a directory that shows nothing (SPEC.md, facts of stock overlayfs).
+    """
+    lowers, _ = laid(case)
+    below = lowers[:-1] if case.setup.nested else ()
+    return () if any(_listed_whiteouts(below, case.setup.namespace)) else below
+
+
+def _listed_whiteouts(diffs: Sequence[Tree], namespace: Namespace) -> Iterator[str]:
+    """Paths of whiteouts in directories that merge with no other: overlayfs reads those as they are."""
+    merging = oracle.merge(diffs, delegate=False, namespace=namespace).contributors
+    alone = {places[0] for places in merging.values() if len(places) == 1}
+    for layer, tree in enumerate(reversed(diffs)):
+        for path, node in tree.items():
+            if node.is_whiteout and Place(layer, paths.parent(path)) in alone:
+                yield path
+
+
 def begun(case: Case, how: How) -> State:
     """What a case's program starts from."""
     lowers, upper = laid(case)
-    if case.setup.nested and len(lowers) > 1:
-        *below, top = lowers
+    if below := nested(case):
         inner = oracle.merge(below, delegate=how.delegate, namespace=how.namespace, policies=how.policies)
-        lowers = inner.tree, top
+        lowers = inner.tree, lowers[-1]
     return State(Mounted(tuple(lowers), upper, how))
 
 
