@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -129,6 +130,13 @@ def bench() -> Iterator[Bench]:
         skip_without(error)
     yield found
     found.lab.close()
+
+
+@pytest.fixture(autouse=True)
+def tools_of_scripts(request: pytest.FixtureRequest) -> None:
+    for tool, package in (("setfattr", "attr"), ("setfacl", "acl")):
+        if "inside" in request.fixturenames and not shutil.which(tool):
+            pytest.skip(f"scripts need {tool}: apt-get install {package}")
 
 
 def by_hand(text: bytes, walks: list[str]) -> tuple[list[Tree], str]:

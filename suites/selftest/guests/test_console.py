@@ -14,6 +14,7 @@ LINES = {
     "oops": "[  1.0] BUG: kernel NULL pointer dereference, address: 0000000000000000",
     "bug": "[  1.0] kernel BUG at fs/overlayfs/inode.c:906!",
     "KASAN": "[  1.0] BUG: KASAN: slab-use-after-free in ovl_get_inode+0x1/0x2",
+    "UBSAN": "[  1.0] UBSAN: array-index-out-of-bounds in fs/overlayfs/namei.c:1081:12",
     "lockdep": "[  1.0] WARNING: possible circular locking dependency detected",
     "atomic sleep": "[  1.0] BUG: sleeping function called from invalid context",
     "hung task": "[ 99.0] INFO: task python3:22 blocked for more than 10 seconds.",

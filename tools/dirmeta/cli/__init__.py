@@ -34,8 +34,8 @@ def commands() -> None:
     dirmeta diff-kernels host uml:6.12          what two kernels have between them
     dirmeta compare                             what the unpackers installed here do
 
-    Exit status: 0 all pass, 1 a rule fails, 2 wrong usage, 3 the harness or the subject can not work (or Ctrl-C),
-    4 something is unverified.
+    Exit status: 0 all pass, 1 a rule fails, 2 wrong usage, 3 the harness or the subject can not work, or
+    Ctrl-C, 4 something is unverified.
     """
 
 

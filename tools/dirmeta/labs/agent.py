@@ -7,7 +7,7 @@ import errno
 import os
 import resource
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from dirmeta.labs import mounts
 from dirmeta.labs.directory import ScratchError, require_xattrs
@@ -25,6 +25,8 @@ from dirmeta.sandbox import credentials, serve, syscalls
 from dirmeta.sandbox.diagnosis import in_user_namespace
 from dirmeta.sandbox.errors import Obstacle
 
+_ON_TMPFS: Final = "overlayfs's xattrs on tmpfs take CONFIG_TMPFS_XATTR, and Linux 6.6 where they are user.*"
+
 
 class Unpacks(Protocol):
     """The part of a subject that the lab calls."""
@@ -38,6 +40,7 @@ class Welcome(NamedTuple):
     """What an agent says of its host once it has started.
 
     left_out  xattrs that a walk does not tell of
+    remark    what else is to be known of it, or nothing
     """
 
     limits: Limits
@@ -45,6 +48,7 @@ class Welcome(NamedTuple):
     kernel: str
     log_readable: bool
     left_out: tuple[str, ...]
+    remark: str = ""
 
 
 class Calls:
@@ -82,10 +86,10 @@ class Agent:
             # tmpfs holds no user.* xattrs before 6.6, and cases are full of them.
             if "user" in limits.namespaces and (limits.trusted or not _privileged()):
                 left_out = tuple(sorted(self._executor.left_out))
-                return Welcome(limits, claims, os.uname().release, log.readable, left_out)
+                remark = f"not on {kinds[0]}: {_ON_TMPFS}" if position else ""
+                return Welcome(limits, claims, os.uname().release, log.readable, left_out, remark)
         raise ScratchError(
-            "no scratch space here holds overlayfs's xattrs on this kernel (on tmpfs that takes "
-            "CONFIG_TMPFS_XATTR, and 6.6 for user.*); give a directory on ext4, xfs or btrfs (--scratch DIR)"
+            f"no scratch space will do: {_ON_TMPFS}; give a directory on ext4, xfs or btrfs (--scratch DIR)"
         )
 
     def _preferred(self, backing: str, directory: str) -> list[str]:

@@ -16,7 +16,7 @@ class LabError(RuntimeError):
 class Misbehaviour(Exception):
     """A kernel that did what no kernel may do, while it had a job.
 
-    kind     panic, oops, bug, warning, lockdep, atomic sleep, hung task, KASAN, hang, lost
+    kind     panic, oops, bug, warning, lockdep, atomic sleep, hung task, KASAN, UBSAN, hang, lost
     line     the line of its console that says so
     excerpt  what the console had from there on
     """

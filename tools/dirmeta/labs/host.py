@@ -65,12 +65,13 @@ class HostLab:
         except BaseException:
             self.close()
             raise
-        self.limits, self.claims_feature, self.kernel, self.log_readable, _ = welcome
+        self.limits, self.claims_feature, self.kernel, self.log_readable, _, self._remark = welcome
 
     @property
     def remark(self) -> str:
-        """Why it is slow, where it is."""
-        return f"slower, in Python alone: {why}" if (why := obstacle()) else ""
+        """Why it is slow, where it is, and what the lab inside says."""
+        slow = f"slower, in Python alone: {why}" if (why := obstacle()) else ""
+        return "; ".join(filter(None, (slow, self._remark)))
 
     def run(self, jobs: Sequence[Job], timeout: float = JOB_TIMEOUT) -> list[list[Result]]:
         """The results of each job, one a step, a `Failure` last where a step could not be done.

@@ -13,6 +13,7 @@ _TROUBLE: Final = (
     ("oops", re.compile(r"\bOops\b.*|BUG: (unable to handle|kernel NULL).*|general protection fault.*")),
     ("bug", re.compile(r"kernel BUG at .*")),
     ("KASAN", re.compile(r"BUG: KASAN.*")),
+    ("UBSAN", re.compile(r"UBSAN: .*")),
     ("lockdep", re.compile(r"WARNING: (possible|inconsistent|bad unlock|suspicious RCU|held lock).*")),
     ("atomic sleep", re.compile(r"BUG: (sleeping function|scheduling while atomic).*")),
     ("hung task", re.compile(r"INFO: task .* blocked for more than.*|.*soft lockup.*|.*detected stall.*")),

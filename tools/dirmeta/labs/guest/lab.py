@@ -72,6 +72,7 @@ class GuestLab:
         welcome = self._python.call(JOB_TIMEOUT, agent.start, self._subject, self._backing, "")
         self.limits = welcome.limits._replace(caches=True)
         self.claims_feature, self.kernel, self.log_readable = welcome[1:4]
+        self._remark = welcome.remark
         self.exchange(native.leave_out(welcome.left_out), JOB_TIMEOUT)
         self._batching = msgpack.unpackb(self.exchange(native.BATCHING, JOB_TIMEOUT))
         assert self._guest is not None
@@ -81,7 +82,10 @@ class GuestLab:
 
     @property
     def remark(self) -> str:
-        return "with the suite's batching system call, which is in arch/um alone" if self._batching else ""
+        batching = (
+            "with the suite's batching system call, which is in arch/um alone" if self._batching else ""
+        )
+        return "; ".join(filter(None, (batching, self._remark)))
 
     def exchange(self, request: bytes, timeout: float) -> bytes:
         """Raises Lost, Late."""
