@@ -13,8 +13,11 @@ from dirmeta.judge.experiments import Conditions, encoded
 from dirmeta.judge.families import families
 from dirmeta.judge.results import RuleResult
 from dirmeta.judge.runner import HANGS, run_shard
+from dirmeta.labs.base import LabError
 from dirmeta.labs.model import ModelLab
+from dirmeta.model import codec
 from dirmeta.model.entries import Entry
+from dirmeta.model.limits import Limits
 from dirmeta.model.stack import Layer
 from dirmeta.observe.executor import NOT_TRIED
 from dirmeta.observe.steps import Job, Unpack, Unpacked
@@ -99,6 +102,22 @@ def test_a_job_waits_for_one_hang_only() -> None:
         first, second = (Unpack(at, layer, limits.namespaces[0]) for at in ("l1", "l2"))
         [results] = bench.lab.run([Job((first, second), limits.backings[0])])
     assert results == [Unpacked(-9, "", "timeout"), NOT_TRIED]
+
+
+class NeedsItsDisk(ModelLab):
+    """Fails on any backing but the one that it has."""
+
+    def run(self, jobs):  # type: ignore[no-untyped-def]
+        if wrong := [job.backing for job in jobs if job.backing not in self.limits.backings]:
+            raise LabError(f"the lab can not do its part on {wrong}")
+        return super().run(jobs)
+
+
+def test_cases_are_reduced_to_none_that_the_lab_can_not_do() -> None:
+    lab = NeedsItsDisk(mount["TakesTheLowest"].defect, limits=Limits(backings=("ext4",)))
+    result = merged(replace(merging(), lab=lab))
+    assert result.verdict == "fail"
+    assert codec.from_json(result.witnesses[0].case).setup.backing == "ext4"
 
 
 class Busy(Kernel):

@@ -140,6 +140,11 @@ def test_setups_are_drawn_that_programs_run_on() -> None:
     }
 
 
+def test_nothing_is_nested_where_that_has_no_acls() -> None:
+    cases = drawn(EVERYTHING._replace(nested_acls=False), 60)
+    assert {case.setup.nested for case in cases} == {False}
+
+
 def test_people_lack_one_capability_or_several() -> None:
     lacking = {each.by.drop for case in drawn(EVERYTHING, 120) for each in case.program}
     assert {len(drop) for drop in lacking} >= {0, 1, 2, 5}

@@ -106,6 +106,16 @@ def test_options_that_the_kernel_refuses_are_wrong_usage_there() -> None:
         fitted(case, limits)
 
 
+@pytest.mark.parametrize(
+    "operation", ["setacl a acl=u::rwx,g::---,o::---", 'removexattr a name="system.posix_acl_access"']
+)
+def test_acls_that_an_old_kernel_gives_nothing_nested_are_wrong_usage_there(operation: str) -> None:
+    layers = "setup nested=on\nlayer 1  a/f\nlayer 2  a/g\nlayer 3  b"
+    assert fitted(then(operation, layers=layers), Limits())
+    with pytest.raises(UsageError, match=r"given no ACL by kernels before 6\.2"):
+        fitted(then(operation, layers=layers), Limits(nested_acls=False))
+
+
 @pytest.mark.parametrize("operation", ["write tape content=x", "read disk", "write g content=x"])
 def test_a_device_of_this_machine_is_never_opened(operation: str) -> None:
     case = then("rename tape to=g" if " g " in operation else "read f", operation, layers=DEVICES)

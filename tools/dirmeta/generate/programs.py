@@ -131,7 +131,7 @@ def _setup(choices: Choices, limits: Limits, *, reused: bool, cramped: bool) -> 
         options=options,
         backing=choices.pick(limits.backings) if elsewhere else limits.backings[0],
         room=room,
-        nested=choices.chance(1, 6),
+        nested=choices.chance(1, 6) and limits.nested_acls,
     )
 
 

@@ -117,7 +117,8 @@ class Reduction:
             self._deadline = min(self._deadline, bench.reduce_until)
 
     def still_fails(self, case: Case) -> bool:
-        if not case.stack or self._is_over():
+        here = case.setup.backing in self._bench.lab.limits.backings
+        if not case.stack or not here or self._is_over():
             return False
         trial, finding = look(self._check, self._family, case, self._bench)
         if finding is None:

@@ -20,7 +20,7 @@ def obstacles(case: Case, limits: Limits) -> Iterator[str]:
         if (case.setup.namespace, option) in limits.refused:
             yield f"overlayfs refuses {words(option)} in mounts that read {case.setup.namespace}.* xattrs"
     for number, operation in enumerate(case.program, 1):
-        if obstacle := _of_operation(operation, limits):
+        if obstacle := _of_operation(operation, limits) or _of_nesting(operation, case, limits):
             yield f"operation {number}, {listing.operation(operation)}: {obstacle}"
     for entry in (entry for layer in case.stack for entry in layer):
         if obstacle := _of_entry(entry, limits):
@@ -44,6 +44,13 @@ def _of_operation(operation: Operation, limits: Limits) -> str:
     least, greatest, _ = limits.mtime
     if not least <= int(arguments.get("mtime", 0)) <= greatest:
         return "the file system here holds no such time"
+    return ""
+
+
+def _of_nesting(operation: Operation, case: Case, limits: Limits) -> str:
+    acl = operation.op == "setacl" or program.arguments(operation).get("name") in overlayfs.ACLS
+    if case.setup.nested and acl and not limits.nested_acls:
+        return "what a nested overlay shows is given no ACL by kernels before 6.2"
     return ""
 
 

@@ -42,6 +42,7 @@ def probe(backings: tuple[str, ...]) -> Limits:
         backings=backings,
         xwhiteouts=kernel_release() >= (6, 7),
         escapes=any(_works(partial(_unescapes, name)) for name in namespaces),
+        nested_acls=kernel_release() >= (6, 2),
         refused=tuple(
             (name, option)
             for name in namespaces

@@ -25,6 +25,7 @@ class Limits(NamedTuple):
     frozen      kinds of read-only images that lower layers can be packed into
     xwhiteouts  whether the kernel knows whiteouts that are files (6.7)
     escapes     whether mounts show an escaped xattr under the name it stands for (6.7)
+    nested_acls whether what a nested overlay shows can be given an ACL (6.2)
     caches      whether dentries and inodes may be dropped from the caches: the kernel is the lab's own
     refused     mount options that the kernel does not take, as (namespace that the mount reads, option)
     mtime       the least and greatest mtime in ns, and the granularity in ns
@@ -41,6 +42,7 @@ class Limits(NamedTuple):
     frozen: tuple[str, ...] = ()
     xwhiteouts: bool = True
     escapes: bool = True
+    nested_acls: bool = True
     caches: bool = False
     refused: tuple[tuple[Namespace, Option], ...] = ()
     mtime: tuple[int, int, int] = (-(1 << 62), 1 << 62, 1)
@@ -60,6 +62,7 @@ def common(one: Limits, other: Limits) -> Limits:
         frozen=_both(one.frozen, other.frozen),
         xwhiteouts=one.xwhiteouts and other.xwhiteouts,
         escapes=one.escapes and other.escapes,
+        nested_acls=one.nested_acls and other.nested_acls,
         caches=one.caches and other.caches,
         refused=tuple(dict.fromkeys((*one.refused, *other.refused))),
         mtime=(
