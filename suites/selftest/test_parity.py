@@ -20,11 +20,12 @@ from dirmeta.labs.base import LabError
 from dirmeta.model import codec
 from dirmeta.model.entries import Entry
 from dirmeta.model.limits import Limits
+from dirmeta.model.listing import parse
 from dirmeta.model.lookup import Merger
 from dirmeta.model.semantics import Policies
 from dirmeta.model.stack import Case, Layer
 from dirmeta.rules.catalogue import catalogue
-from dirmeta.rules.parity import contradictions
+from dirmeta.rules.parity import contradictions, emptied_late
 from dirmeta.rules.registry import Terms
 
 from .miniatures.parity import UnpackingLab, parity
@@ -159,3 +160,16 @@ def test_a_root_marker_is_added_once() -> None:
     once = stacks.with_a_root_marker(Case((Layer((Entry("a", "file"),)),)))
     assert stacks.with_a_root_marker(once) == once
     assert "root opaque marker" in features(once)
+
+
+@pytest.mark.parametrize(
+    ("layer", "where"),
+    [
+        ("layer 1  a/b/c/ 0700\n         a/.wh..wh..opq", {"a"}),
+        ("layer 1  a/b/ 0700\n         a/b/c/ 0700\n         a/.wh..wh..opq", set()),
+        ("layer 1  a/.wh..wh..opq\n         a/b/c/ 0700", set()),
+        ("layer 1  d/b/c/ 0700\n         a/.wh..wh..opq", set()),
+    ],
+)
+def test_where_appliers_remove_what_they_have_just_made(layer: str, where: set[str]) -> None:
+    assert emptied_late(parse(layer).stack) == where

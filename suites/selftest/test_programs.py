@@ -78,7 +78,10 @@ def test_both_forms_keep_every_operation(op: str, made: Callable[[str], Operatio
         (operation("unlink", path="x" * 256), "has a name over 255 bytes in it"),
         (operation("link", path="a", to="../b"), "to '../b' leads out of the mount"),
         (operation("rename", path="a", to="b", flags="whiteout"), "flags is noreplace or exchange"),
-        (operation("setacl", path="a", acl="u::rwx", type="no"), "type is access or default, not 'no'"),
+        (
+            operation("setacl", path="a", acl="u::rwx,g::---,o::---", type="no"),
+            "type is access or default, not 'no'",
+        ),
         (operation("setacl", path="a", acl="u:7"), "'u:7' is not an ACL line"),
         (operation("remount", feature="yes"), "feature is on or off"),
         (operation("remount", access="none"), "access is ro or rw"),

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from dirmeta.model import acl, rehearsal
+from dirmeta.model import acl, overlayfs, rehearsal
 from dirmeta.model.entries import Entry
 from dirmeta.model.mounted import EMPTY, How, Mounted, with_xattrs
 from dirmeta.model.overlayfs import ACL_ACCESS
 from dirmeta.model.rehearsal import State, moved
 from dirmeta.model.stack import Case, Credentials, Layer, Operation, Setup
 from dirmeta.model.tree import WHITEOUT, Node, NodeKind, Tree
+from dirmeta.model.writer import Expected
 
 ROOT = Credentials()
 DIRECTORY, FILE = Node("directory"), Node("file", 0o644)
@@ -279,3 +280,20 @@ def test_whiteouts_go_with_a_directory_that_was_copied_up_once(
     upper = {**EMPTY, "a": DIRECTORY._replace(xattrs=xattrs), "a/x": WHITEOUT}
     state = State(Mounted((EMPTY,), upper, How(True)))
     assert rehearsal.expected(state, operation("rmdir", path="a")).number == number
+
+
+def test_of_a_directory_that_is_not_empty_rename_says_either() -> None:
+    expected = Expected(errno.ENOTEMPTY, {})
+    assert [expected.allows(number) for number in (errno.ENOTEMPTY, errno.EEXIST, errno.EPERM, 0)] == [
+        True, True, False, False,
+    ]  # fmt: skip
+    assert not Expected(errno.EEXIST, {}).allows(errno.ENOTEMPTY)
+    assert Expected(None, {}).allows(errno.EPERM)
+
+
+def test_a_marked_root_of_the_upper_may_be_settled_by_what_is_copied_up() -> None:
+    marked = Node("directory", xattrs=((overlayfs.mark_name("trusted"), overlayfs.YES),))
+    below = {"": Node("directory", 0o711), "a": Node("directory")}
+    state = State(Mounted((below,), {"": marked}, How(True)))
+    expected = rehearsal.expected(state, Operation("chmod", (("path", "a"), ("mode", 0o700))))
+    assert expected.either[""].mode == 0o711 and expected.either[""].xattrs == ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 from collections.abc import Sequence
 
 import pytest
@@ -104,6 +105,39 @@ def test_options_that_the_kernel_refuses_are_wrong_usage_there() -> None:
         UsageError, match=r"overlayfs refuses redirect_dir=on in mounts that read trusted\.\*"
     ):
         fitted(case, limits)
+
+
+def test_a_backing_that_there_is_not_is_wrong_usage() -> None:
+    case = then("chmod a mode=0755", layers="setup backing=xfs\nlayer 1  a/f")
+    assert fitted(case, Limits(backings=("tmpfs", "xfs"))).setup.backing == "xfs"
+    with pytest.raises(UsageError, match="there is no backing xfs; there is ext4"):
+        fitted(case, Limits(backings=("ext4",)))
+    plain = then("chmod a mode=0755")
+    assert fitted(plain, Limits(backings=("ext4",))).setup.backing == "ext4"
+
+
+@pytest.mark.parametrize("operation", ["remount", "swap"])
+def test_nothing_is_remounted_while_processes_are_at_work(operation: str) -> None:
+    case = then("hold a slot=1", operation, layers="setup raced=on\nlayer 1  a/f")
+    with pytest.raises(UsageError, match=f"{operation}: processes that work at once share one mount"):
+        fitted(case, Limits())
+
+
+@pytest.mark.parametrize(
+    ("operation", "says"),
+    [
+        ('rename "" to=b', "the root of the mount stays where it is"),
+        ('rename a to=""', "the root of the mount stays where it is"),
+        ('rmdir ""', "the root of the mount stays where it is"),
+        ('setacl a acl=""', "one line each for u::, g:: and o::"),
+        ("setacl a acl=u::rwx,g::r-x", "one line each for u::, g:: and o::"),
+        ("setacl a acl=u::rwx,u:7:rwx,g::r-x,o::---", "has one mask"),
+        ("setacl a acl=u::rwx,u:7:rwx,u:7:r--,g::r-x,m::rwx,o::---", "names a user or group once"),
+    ],
+)
+def test_what_no_kernel_takes_is_wrong_usage(operation: str, says: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(says)):
+        read(f"layer 1  a/f\nthen {operation}")
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ from dirmeta.reports.script import mounting
 
 def keep(case: Case, where: str, bench: Bench) -> str:
     """Fill the new or empty directory `where`; what was left there, in one line."""
+    if case.setup.raced:
+        raise UsageError("--keep: what is done at once by several processes has no order to be done again in")
     directory = Path(where)
     try:
         directory.mkdir(parents=True, exist_ok=True)

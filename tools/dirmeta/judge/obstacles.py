@@ -16,15 +16,25 @@ AS_ROOT: Final = "; run it as root"
 
 def obstacles(case: Case, limits: Limits) -> Iterator[str]:
     """One line for each."""
+    if case.setup.backing not in limits.backings:
+        yield f"there is no backing {case.setup.backing}; there is {', '.join(limits.backings)}"
     for option in case.setup.options:
         if (case.setup.namespace, option) in limits.refused:
             yield f"overlayfs refuses {words(option)} in mounts that read {case.setup.namespace}.* xattrs"
     for number, operation in enumerate(case.program, 1):
-        if obstacle := _of_operation(operation, limits) or _of_nesting(operation, case, limits):
+        if obstacle := _operation(operation, case, limits):
             yield f"operation {number}, {listing.operation(operation)}: {obstacle}"
     for entry in (entry for layer in case.stack for entry in layer):
         if obstacle := _of_entry(entry, limits):
             yield f"{paths.printable(entry.name)} {obstacle}{AS_ROOT}"
+
+
+def _operation(operation: Operation, case: Case, limits: Limits) -> str:
+    return (
+        _of_operation(operation, limits)
+        or _of_nesting(operation, case, limits)
+        or _of_racing(operation, case)
+    )
 
 
 def _of_operation(operation: Operation, limits: Limits) -> str:
@@ -44,6 +54,12 @@ def _of_operation(operation: Operation, limits: Limits) -> str:
     least, greatest, _ = limits.mtime
     if not least <= int(arguments.get("mtime", 0)) <= greatest:
         return "the file system here holds no such time"
+    return ""
+
+
+def _of_racing(operation: Operation, case: Case) -> str:
+    if case.setup.raced and not program.OPERATIONS[operation.op].call:
+        return "processes that work at once share one mount, of which nothing is changed meanwhile"
     return ""
 
 

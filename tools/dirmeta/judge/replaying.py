@@ -20,7 +20,7 @@ from dirmeta.model import listing, paths, program
 from dirmeta.model.limits import Limits
 from dirmeta.model.mounted import How
 from dirmeta.model.rehearsal import rehearsed
-from dirmeta.model.stack import Case, Credentials, Operation
+from dirmeta.model.stack import Case, Credentials, Operation, Setup
 from dirmeta.rules.catalogue import catalogue
 from dirmeta.rules.findings import Finding
 from dirmeta.rules.operated import ProgramSeen
@@ -54,14 +54,15 @@ def _no_one(who: Credentials) -> str:
 def fitted(case: Case, limits: Limits) -> Case:
     """The case as a lab can do it; UsageError, which says why, where that is not the same case any more.
 
-    A case that says nothing of either namespace is done in the one that there is.
+    A case that says nothing of either namespace is done in the one that there is, and one that says nothing
+    of its backing on the default one.
     """
     setup = case.setup
     if case.program:
         setup = replace(setup, layout="model", upper=True)
     if setup.namespace not in limits.namespaces:
         setup = replace(setup, namespace=limits.namespaces[0])
-    if setup.backing not in limits.backings:
+    if setup.backing == Setup().backing and setup.backing not in limits.backings:
         setup = replace(setup, backing=limits.backings[0])
     case = replace(case, setup=setup)
     for obstacle in (wrong_program(case.program), *obstacles(case, limits), _leads_astray(case)):

@@ -87,6 +87,20 @@ def unpack(value: bytes) -> tuple[Permission, ...]:
     return lines
 
 
+def require_whole(value: bytes) -> None:
+    """Raises AclError where the kernel would refuse to set it: `posix_acl_valid` of fs/posix_acl.c."""
+    lines = unpack(value)
+    tags = [line.tag for line in lines]
+    named = [(line.tag, line.ident) for line in lines if line.tag in (USER, GROUP)]
+    once = [tags.count(tag) for tag in (USER_OBJ, GROUP_OBJ, OTHER)]
+    if once != [1, 1, 1]:
+        raise AclError("an ACL has one line each for u::, g:: and o::")
+    if tags.count(MASK) > 1 or (named and MASK not in tags):
+        raise AclError("an ACL with named users or groups has one mask, m::")
+    if len(set(named)) != len(named):
+        raise AclError("an ACL names a user or group once")
+
+
 def text(value: bytes) -> str:
     """The short text form of an xattr value."""
     return ",".join(

@@ -110,6 +110,8 @@ def wrong(operation: Operation) -> str:
             return f"{operation.op}: {name} is {what}, not {paths.printable(repr(value))}"
         if why := _wrong_value(name, value):
             return f"{operation.op}: {why}"
+    if operation.op in ("rename", "rmdir", "unlink") and "" in (given.get("path"), given.get("to")):
+        return f"{operation.op}: the root of the mount stays where it is"
     if len(given) != len(operation.args):
         return f"{operation.op}: an argument is given twice"
     if not kind.call and operation.by != Operation("").by:
@@ -143,7 +145,7 @@ def _wrong_value(name: str, value: Value) -> str:
         return f"{name} {paths.printable(value)!r} leads out of the mount"
     if name == "acl":
         try:
-            acl.parse(value)
+            acl.require_whole(acl.parse(value))
         except acl.AclError as error:
             return str(error)
     return ""

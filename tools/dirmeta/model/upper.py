@@ -35,7 +35,7 @@ class Upper(Leave):
 
     def copy_up(self, path: str) -> None:
         """Have the upper hold a path, and all directories above it, with the metadata that they show."""
-        for up in (*reversed(paths.ancestors(path)), path):
+        for up in dict.fromkeys((paths.ROOT, *reversed(paths.ancestors(path)), path)):
             if self.mounted.is_marked_upper(up) and up in self.upper:
                 if up != path:
                     self.either.setdefault(up, self.settled(up))

@@ -42,6 +42,11 @@ class Expected:
     either: Tree = field(default_factory=dict)
     notes: frozenset[str] = frozenset()
 
+    def allows(self, number: int) -> bool:
+        """Whether that may be answered. Of a full directory rename(2) may say EEXIST too, as on xfs."""
+        same = self.number == errno.ENOTEMPTY and number == errno.EEXIST
+        return same or self.number in (None, number)
+
 
 class Writer(Upper):
     """One operation on one mount; the methods are called as the operations.

@@ -38,7 +38,7 @@ def _witness(witness: Witness) -> str:
 
 def _aid(witness: Witness) -> str:
     """What helps to go on by hand."""
-    if not witness.again.startswith(REPLAY):
+    if not witness.again.startswith(REPLAY) or witness.case.get("setup", {}).get("raced"):
         return ""
     return SCRIPTS if witness.case.get("program") else KEEPS
 

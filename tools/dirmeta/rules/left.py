@@ -31,11 +31,10 @@ def _differences(want: Tree, saw: Tree, granularity: int) -> list[Difference]:
 
 def refused(step: Stepped, expected: Expected) -> Iterator[Broken]:
     """On a read-only mount nothing is changed, which is said unless something else comes first."""
-    right = {errno.EROFS, expected.number}
-    if expected.number == 0 and _changes(step, expected):
-        right.remove(0)
-    if expected.number is not None and step.seen.number not in right:
-        yield ("COPYUP-FAIL",), Finding("", program.path(step.operation), "EROFS", name(step.seen.number))
+    saw = step.seen.number
+    succeeds = expected.number == 0 and _changes(step, expected)
+    if saw != errno.EROFS and (succeeds or not expected.allows(saw)):
+        yield ("COPYUP-FAIL",), Finding("", program.path(step.operation), "EROFS", name(saw))
     yield from failed(step, 1)
 
 
@@ -48,8 +47,11 @@ def done(step: Stepped, expected: Expected, granularity: int) -> Iterator[Broken
     upper = _meaningful(expected.upper, step)
     mounted = replace(step.before.mounted, upper=expected.upper)
     assert step.seen.view is not None and step.seen.upper is not None
+    settled = replace(mounted, upper={**expected.upper, **expected.either})
+    otherwise = {each.path for each in _differences(settled.view.tree, step.seen.view, granularity)}
     for each in _differences(mounted.view.tree, step.seen.view, granularity):
-        yield _difference(step, expected, each, "")
+        if each.path in otherwise or each.path not in expected.either:
+            yield _difference(step, expected, each, "")
     yield from _untimely(step, expected, mounted.view.tree, step.seen.view)
     seen = _meaningful(step.seen.upper, step)
     for each in _differences(upper, seen, granularity):

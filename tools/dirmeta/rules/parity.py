@@ -51,7 +51,7 @@ def agrees_with_layers_applied(trial: Trial) -> Iterator[Finding]:
     merging, applied = merging_of(trial), trial.seen.views.get(APPLIED)
     if merging is None or applied is None or _is_followed(trial.case.stack):
         return
-    contradicted = contradictions(trial.case.stack)
+    contradicted = contradictions(trial.case.stack) | emptied_late(trial.case.stack)
     for path in sorted(merging.view.contributors.keys() - {paths.ROOT}):
         if _is_explicit(path, merging, trial.case.stack) and not _at_or_above(path, contradicted):
             unlike = _unlike(path, applied.get(path), merging.seen.get(path), trial)
@@ -70,6 +70,27 @@ def contradictions(stack: Stack) -> frozenset[str]:
     """The paths that are a directory in one layer and something else in another."""
     directories = {path for layer in stack for path in (*layer.explicit, *layer.implied)}
     return frozenset(path for layer in stack for path in layer.others if path in directories)
+
+
+def emptied_late(stack: Stack) -> frozenset[str]:
+    """Directories with an opaque marker that comes after what the same layer has put into directories below
+    them which it implies.
+
+    The marker is to spare that; containers/storage 1.43 and containerd 1.6 remove the implied directory with
+    all that is in it.
+    """
+    return frozenset(
+        marker.path
+        for layer in stack
+        for number, marker in enumerate(layer)
+        if marker.kind == "opaque"
+        for entry in layer.entries[:number]
+        if any(_is_between(up, marker.path, entry.path) for up in layer.implied)
+    )
+
+
+def _is_between(path: str, above: str, below: str) -> bool:
+    return above in (*paths.ancestors(path), paths.ROOT) and path in paths.ancestors(below)
 
 
 def _is_followed(stack: Stack) -> bool:

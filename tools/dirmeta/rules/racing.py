@@ -107,7 +107,7 @@ def _followers(
             continue
         operation, answer = actor[done[number]], answers[number][done[number]]
         expected = rehearsal.expected(state, operation)
-        if expected.number in (None, answer):
+        if expected.allows(answer):
             upper = state.mounted.upper if answer else expected.upper
             yield number, rehearsal.called(state, operation, upper, answer == 0)
 

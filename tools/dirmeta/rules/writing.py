@@ -62,7 +62,7 @@ def _judged(step: Stepped, cramped: bool, granularity: int) -> Iterator[Broken]:
         yield from left.refused(step, step.expected)
     elif step.expected.number is None:
         yield from left.failed(step, granularity) if step.seen.number else left.consistent(step, granularity)
-    elif step.expected.number != step.seen.number:
+    elif not step.expected.allows(step.seen.number):
         rules, finding = answer(step, step.expected)
         yield (*rules, "COPYUP-FAIL") if cramped and step.seen.number else rules, finding
     elif step.seen.number:
