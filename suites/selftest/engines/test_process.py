@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dirmeta.subjects.engines import probe
 from dirmeta.subjects.engines.base import EngineError, NotInstalled, Refused
 from dirmeta.subjects.engines.probe import Probe
 from dirmeta.subjects.engines.process import daemon, environment, run
@@ -93,6 +94,19 @@ def test_a_tool_that_will_not_do_is_not_installed(
     assert str(raised.value) == f"{tool} {why}"
     with pytest.raises(NotInstalled, match=r"^no-such-tool is not installed; apt-get install tools$"):
         Probe("no-such-tool", "tools").look()
+
+
+def test_a_tool_that_hangs_when_asked_for_its_version_is_not_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(probe, "_TIMEOUT", 0.2)
+    tool = script(tmp_path, "exec sleep 60", "tool")
+    with pytest.raises(NotInstalled) as raised:
+        Probe("tool", "tools", ("--version",), r"tool version (\S+)").look()
+    assert str(raised.value) == (
+        f"{tool} does not say its version in 0.2 s; apt-get install --reinstall tools"
+    )
 
 
 def test_a_tool_that_is_new_enough_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,7 +124,7 @@ def judge(spec: str, asked: Asked) -> Row:
         return Row(spec, "n/a", str(why))
     row = Row(subject.name, "n/a", "", subject.version, asked.traits(subject).model)
     if subject.root and not is_root():
-        return replace(row, why="needs root; run as root")
+        return replace(row, why="needs root; run it with sudo")
     try:
         with World(subject) as world:
             found = answers(subject, asked, world)

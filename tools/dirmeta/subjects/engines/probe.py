@@ -53,9 +53,14 @@ class Probe:
     def _said(self, path: str) -> str:
         try:
             said = _output(path, *self.arguments)
-        except (OSError, subprocess.TimeoutExpired) as why:
+        except OSError as why:
             raise NotInstalled(
-                f"{path} does not run: {why}; apt-get install --reinstall {self.package}"
+                f"{path} does not run: {why.strerror}; apt-get install --reinstall {self.package}"
+            ) from None
+        except subprocess.TimeoutExpired:
+            raise NotInstalled(
+                f"{path} does not say its version in {_TIMEOUT:g} s; "
+                f"apt-get install --reinstall {self.package}"
             ) from None
         version = re.search(self.version, said)
         if version is None:
