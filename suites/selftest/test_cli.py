@@ -15,6 +15,8 @@ import pytest
 from dirmeta.model.listing import parse
 from dirmeta.rules.catalogue import catalogue
 from dirmeta.streams import tar
+from dirmeta.subjects import SUBJECTS
+from dirmeta.subjects.engines.table import ENGINES
 
 Run = Callable[..., tuple[int, str, str]]
 """Given the command's words: (exit status, stdout, stderr)."""
@@ -96,6 +98,18 @@ def test_wrong_input_is_one_line(dirmeta: Run, words: Sequence[str], status: int
     assert says in err
 
 
+def test_every_subject_is_listed_and_what_it_takes_to_have_it(
+    dirmeta: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    ended, out, _ = dirmeta("subject", "list")
+    rows = dict(line.split(maxsplit=1) for line in out.splitlines())
+    assert ended == 0
+    assert {row.partition(",")[0] for row in rows} > {*ENGINES, *SUBJECTS} - {"cmd"}
+    assert rows["reference"] == "always here"
+    assert rows["podman,driver=overlay|vfs|fuse-overlayfs"].endswith("apt-get install podman")
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -113,8 +127,9 @@ def test_a_subject_that_fails_the_smoke_check_is_an_error(
     dirmeta: Run, tmp_path: Path, text: str, says: str
 ) -> None:
     subject = program(tmp_path / "subject", text)
+    patience = "1" if "timeout" in says else "60"  # to fill a disk takes a while on a busy machine
     ended, _, err = dirmeta(
-        "run", "--subject", subject, "--timeout", "1", "--rules", "UNPACK-MARK", "-n", "0"
+        "run", "--subject", subject, "--timeout", patience, "--rules", "UNPACK-MARK", "-n", "0"
     )
     assert ended == 3
     assert "fails the smoke check" in err and says in err
