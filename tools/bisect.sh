@@ -8,8 +8,8 @@
 # (it does not build or boot, exit status 3; a rule is unverified, 4) is skipped. Wrong usage and Ctrl-C end the
 # bisection: no commit is to blame for them.
 
-trap 'exit $abort' INT
 readonly bad=1 skip=125 abort=128
+trap 'exit $abort' INT
 
 dirmeta run "$@"
 

@@ -14,7 +14,6 @@ from dirmeta.model.overlayfs import ACL_ACCESS
 from dirmeta.model.rehearsal import State, moved
 from dirmeta.model.stack import Case, Credentials, Layer, Operation, Setup
 from dirmeta.model.tree import WHITEOUT, Node, NodeKind, Tree
-from dirmeta.model.writer import Expected
 
 ROOT = Credentials()
 DIRECTORY, FILE = Node("directory"), Node("file", 0o644)
@@ -282,13 +281,14 @@ def test_whiteouts_go_with_a_directory_that_was_copied_up_once(
     assert rehearsal.expected(state, operation("rmdir", path="a")).number == number
 
 
-def test_of_a_directory_that_is_not_empty_rename_says_either() -> None:
-    expected = Expected(errno.ENOTEMPTY, {})
-    assert [expected.allows(number) for number in (errno.ENOTEMPTY, errno.EEXIST, errno.EPERM, 0)] == [
-        True, True, False, False,
-    ]  # fmt: skip
-    assert not Expected(errno.EEXIST, {}).allows(errno.ENOTEMPTY)
-    assert Expected(None, {}).allows(errno.EPERM)
+@pytest.mark.parametrize(("backing", "says"), [("xfs", [True, True, False]), ("tmpfs", [True, False, False])])
+def test_of_a_directory_that_is_not_empty_xfs_says_that_it_exists(backing: str, says: list[bool]) -> None:
+    tree = {"": DIRECTORY, "d": DIRECTORY, "e": DIRECTORY, "e/f": FILE}
+    state = State(Mounted((EMPTY,), tree, replace(REDIRECTING, backing=backing)))
+    expected = rehearsal.expected(state, rename("d", "e"))
+    assert [expected.allows(number) for number in (errno.ENOTEMPTY, errno.EEXIST, 0)] == says
+    removed = rehearsal.expected(state, operation("rmdir", path="e"))
+    assert [removed.allows(number) for number in (errno.ENOTEMPTY, errno.EEXIST)] == [True, False]
 
 
 def test_a_marked_root_of_the_upper_may_be_settled_by_what_is_copied_up() -> None:

@@ -132,13 +132,6 @@ def bench() -> Iterator[Bench]:
     found.lab.close()
 
 
-@pytest.fixture(autouse=True)
-def tools_of_scripts(request: pytest.FixtureRequest) -> None:
-    for tool, package in (("setfattr", "attr"), ("setfacl", "acl")):
-        if "inside" in request.fixturenames and not shutil.which(tool):
-            pytest.skip(f"scripts need {tool}: apt-get install {package}")
-
-
 def by_hand(text: bytes, walks: list[str]) -> tuple[list[Tree], str]:
     """Run a script whose walks stop it: what was there each time, and what it printed."""
     place = tempfile.mkdtemp(dir=serve.scratch())
@@ -185,6 +178,9 @@ def assert_alike(case: Case, bench: Bench, inside: Worker) -> str:
     [results] = bench.lab.run([job])
     text = script(case, bench.conditions)
     assert WALK in text
+    for tool, package in (("setfattr", "attr"), ("setfacl", "acl")):
+        if f"{tool} " in text and not shutil.which(tool):
+            pytest.skip(f"this script needs {tool}: apt-get install {package}")
     walks = [
         (step.at, result) for step, result in zip(job.steps, results, strict=True) if isinstance(step, Walk)
     ]

@@ -18,12 +18,13 @@ STICKY: Final = 0o1000
 
 
 class Denied(Exception):
-    """The operation fails. number: its errno; rules: those that it follows from."""
+    """The operation fails. number: its errno; also: another one for it; rules: those that it follows from."""
 
-    def __init__(self, number: int, *rules: str) -> None:
+    def __init__(self, number: int, *rules: str, also: int | None = None) -> None:
         super().__init__(errno.errorcode.get(number, str(number)))
         self.number = number
         self.rules = rules
+        self.also = also
 
 
 class Unknown(Exception):

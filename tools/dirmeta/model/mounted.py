@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -58,6 +59,11 @@ class How:
     def exchanges_retime(self) -> bool:
         """Whether an exchange sets the mtime of directories that get another parent by it."""
         return self.backing == "xfs"
+
+    @property
+    def says_not_empty(self) -> int:
+        """The errno of a rename onto a directory that is not empty."""
+        return errno.EEXIST if self.backing == "xfs" else errno.ENOTEMPTY
 
     @property
     def refused_renames_retime(self) -> bool:

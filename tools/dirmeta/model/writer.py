@@ -32,6 +32,7 @@ class Expected:
     upper    the raw upper afterwards; a time of None is the clock's
     reasons  path → the rule that says how it changes
     either   path → another node that may stand in the upper there
+    also     another errno that may be answered
     """
 
     number: int | None
@@ -41,11 +42,11 @@ class Expected:
     reasons: dict[str, str] = field(default_factory=dict)
     either: Tree = field(default_factory=dict)
     notes: frozenset[str] = frozenset()
+    also: int | None = None
 
     def allows(self, number: int) -> bool:
-        """Whether that may be answered. Of a full directory rename(2) may say EEXIST too, as on xfs."""
-        same = self.number == errno.ENOTEMPTY and number == errno.EEXIST
-        return same or self.number in (None, number)
+        """Whether that may be answered."""
+        return self.number in (None, number) or self.also == number
 
 
 class Writer(Upper):
@@ -71,6 +72,7 @@ class Writer(Upper):
                 denied.rules,
                 tuple(self.relied),
                 notes=frozenset(self.notes),
+                also=denied.also,
             )
         except Unknown:
             return Expected(None, self.mounted.upper, relied=tuple(self.relied))
@@ -336,7 +338,8 @@ class Writer(Upper):
             raise Denied(errno.EXDEV, "COPYUP-RENAME")
         replaces = flags != "exchange" and new.node is not None and is_directory
         if replaces and not self.is_empty(new.path, cleans=False):
-            raise Denied(errno.ENOTEMPTY)
+            # Overlayfs says the first, the file system of the upper what it likes to.
+            raise Denied(errno.ENOTEMPTY, also=self.how.says_not_empty)
 
     def require_movable(self, path: str, who: Credentials) -> None:
         """A directory that gets another parent is written to: its ``..`` changes."""

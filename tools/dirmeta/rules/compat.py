@@ -13,7 +13,7 @@ from dirmeta.rules.registry import Trial, judges
 from dirmeta.rules.seen import Behaviour, Behaviours, StackSeen
 from dirmeta.rules.words import describe
 
-_OPTION: Final = re.compile(r"\b(?:" + "|".join(sorted({name for name, _ in OPTIONS})) + r")\b")
+_OPTION: Final = re.compile("|".join(rf'{re.escape(name)}=|"{re.escape(name)}"' for name, _ in OPTIONS))
 
 
 def _is_about_layers(line: str) -> bool:
