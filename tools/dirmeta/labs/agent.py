@@ -9,7 +9,7 @@ import resource
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
-from dirmeta.labs import mounts
+from dirmeta.labs import mounts, powers
 from dirmeta.labs.directory import ScratchError, require_xattrs
 from dirmeta.labs.garbage import collect_seldom
 from dirmeta.labs.kmsg import KernelLog
@@ -134,8 +134,9 @@ _agent: Agent | None = None
 
 
 def start(subject: Unpacks | None, backing: str, directory: str) -> Welcome:
-    """Called first, and once. Raises ScratchError."""
+    """Called first, and once. Raises Obstacle."""
     global _agent  # noqa: PLW0603  the state of this process
+    powers.require()
     collect_seldom()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -48,8 +48,7 @@ SYSCTLS: Final = (
 
 def gather(error: OSError, nested: bool) -> Facts:
     """The facts of this process after `error`. `nested` is what was true before anything was tried."""
-    with open("/proc/self/status", encoding="ascii", errors="replace") as lines:
-        status = dict(line.rstrip("\n").split(":\t", 1) for line in lines if ":\t" in line)
+    status = _status()
     found = {name: _sysctl(name) for name in SYSCTLS}
     return Facts(
         call=(error.strerror or "").rpartition(":")[0],
@@ -60,6 +59,16 @@ def gather(error: OSError, nested: bool) -> Facts:
         nested=nested,
         sysctls={name: value for name, value in found.items() if value is not None},
     )
+
+
+def effective_capabilities() -> int:
+    """Those of this process, as a number."""
+    return int(_status().get("CapEff", "0"), 16)
+
+
+def _status() -> dict[str, str]:
+    with open("/proc/self/status", encoding="ascii", errors="replace") as lines:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in lines if ":\t" in line)
 
 
 def _sysctl(name: str) -> int | None:
