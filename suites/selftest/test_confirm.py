@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from dirmeta.judge import noise
 from dirmeta.judge.bench import Bench
 from dirmeta.judge.experiments import Conditions, encoded
 from dirmeta.judge.families import families
@@ -144,8 +145,108 @@ class MountsWithOptions(Kernel):
 
 
 @pytest.mark.parametrize("machine", [Busy, BusyNowAndThen, MountsWithOptions])
-def test_what_other_mounts_log_is_nobodys_witness(machine: type[Kernel]) -> None:
+def test_what_other_mounts_log_is_nobodys_witness(
+    machine: type[Kernel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(noise, "wait", lambda seconds: None)
     lab = LyingLab(ModelLab(), machine)
     bench = Bench(lab, Terms(), Conditions(feature=True, log=True))  # and off
     result = run_shard(families()[STOCK], STOCK, 0, ["COMPAT-NOOP"], bench)["COMPAT-NOOP"]
     assert (result.verdict, result.witnesses) == ("pass", ())
+
+
+class Grants:
+    """What a kernel grants a line that it limits, as printk's rate limit does: ten times in five seconds."""
+
+    left = 10
+
+
+class SaysSoWithALimit(Kernel):
+    """A kernel that logs marks, and limits that."""
+
+    def logged(self, lines: list[str]) -> list[str]:
+        marked = sum(
+            node.xattr(self.mark) is not None for tree in self.laid.values() for node in tree.values()
+        )
+        said = min(marked, Grants.left)
+        Grants.left -= said
+        return [*lines, *["overlayfs: marked directory ignored"] * said]
+
+
+class SaysSoOnce(SaysSoWithALimit):
+    """A kernel that logs the first mark there is, and no other."""
+
+    def logged(self, lines: list[str]) -> list[str]:
+        Grants.left = min(Grants.left, 1)
+        return super().logged(lines)
+
+
+class SaysSoAnyway(Kernel):
+    """A kernel that logs its first mount, whatever that is of."""
+
+    def logged(self, lines: list[str]) -> list[str]:
+        said = min(1, Grants.left)
+        Grants.left = 0
+        return [*lines, *["overlayfs: null uuid detected"] * said]
+
+
+class GuestLike(LyingLab):
+    """Is the run's own, and anew after `close`."""
+
+    def __init__(self, lab: ModelLab, teller: type[Kernel]) -> None:
+        super().__init__(lab, teller)
+        self.limits = self.limits._replace(caches=True)
+
+    def close(self) -> None:
+        Grants.left = 10
+
+
+class Unlucky(GuestLike):
+    """Is not anew after `close`: what it said once it will not say again."""
+
+    def close(self) -> None:
+        """Stays as it is."""
+
+
+def logged_by(lab: LyingLab) -> RuleResult:
+    bench = Bench(lab, Terms(), Conditions(feature=True, log=True))
+    return run_shard(families()[STOCK], STOCK, 0, ["COMPAT-NOOP"], bench)["COMPAT-NOOP"]
+
+
+@pytest.fixture
+def grants() -> None:
+    Grants.left = 10
+
+
+@pytest.mark.usefixtures("grants")
+@pytest.mark.parametrize("kernel", [SaysSoWithALimit, SaysSoOnce])
+def test_a_guest_that_limits_what_it_logs_is_told_of(kernel: type[Kernel]) -> None:
+    result = logged_by(GuestLike(ModelLab(), kernel))
+    assert result.verdict == "fail"
+    assert "marked directory ignored" in result.witnesses[0].saw
+    assert result.witnesses[0].note == ""
+
+
+@pytest.mark.usefixtures("grants")
+def test_what_a_guest_logs_once_for_good_is_told_of() -> None:
+    result = logged_by(Unlucky(ModelLab(), SaysSoOnce))
+    assert result.verdict == "fail"
+    assert "seen once" in result.witnesses[0].note
+
+
+@pytest.mark.usefixtures("grants")
+def test_what_a_guest_logs_with_any_mount_is_nobodys_witness() -> None:
+    result = logged_by(GuestLike(ModelLab(), SaysSoAnyway))
+    assert (result.verdict, result.witnesses) == ("pass", ())
+
+
+@pytest.mark.usefixtures("grants")
+def test_a_host_that_limits_what_it_logs_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wait(seconds: float) -> None:
+        assert seconds > 5
+        Grants.left = 10
+
+    monkeypatch.setattr(noise, "wait", wait)
+    result = logged_by(LyingLab(ModelLab(), SaysSoWithALimit))
+    assert result.verdict == "fail"
+    assert "marked directory ignored" in result.witnesses[0].saw

@@ -11,7 +11,7 @@ from dirmeta.judge.bench import Bench
 from dirmeta.judge.blame import blame, source_words, who_has_it_so
 from dirmeta.judge.experiments import has_hung, observe
 from dirmeta.judge.family import Family
-from dirmeta.judge.noise import is_its_own
+from dirmeta.judge.noise import hear_again, is_its_own, is_the_labs_own, was_its_own
 from dirmeta.judge.results import Witness
 from dirmeta.judge.witnesses import store
 from dirmeta.labs.base import Misbehaviour
@@ -48,12 +48,17 @@ class Suspect(NamedTuple):
 def witness(check: Check, family: Family, suspects: Sequence[Suspect], bench: Bench) -> Witness | None:
     """The smallest case found that breaks the rule by itself.
 
-    None where all there was did not come again, and may have had other causes: lines in the kernel log, which
-    is the whole machine's, or a guest that was lost or hung without a word, as on a machine in trouble.
+    None where all there was did not come again, and may have had other causes: lines in the kernel log, where
+    that is the whole machine's, or a guest that was lost or hung without a word, as on a machine in trouble.
     """
     first = suspects[0]
-    for suspect in (*suspects, first._replace(trial=Trial(first.packed, None, bench.terms))):
+    logged = all(suspect.finding.where == KERNEL_LOG for suspect in suspects)
+    whole = first._replace(trial=Trial(first.packed, None, bench.terms))
+    for suspect in (*suspects, whole):
         trial, finding = suspect.trial, suspect.finding
+        # A host is waited for twice, however many suspects there are.
+        if logged and (suspect is first or suspect is whole or is_the_labs_own(bench.lab)):
+            hear_again(bench.lab)
         if not suspect.hung:
             trial, found = look(check, family, trial.case, bench)
             if found is None:
@@ -63,11 +68,12 @@ def witness(check: Check, family: Family, suspects: Sequence[Suspect], bench: Be
         family.reduce(trial.case, reduction.still_fails)
         notes = (family.origin, reduction.note)
         return describe(reduction.finding, reduction.trial, bench, "; ".join(filter(None, notes)))
-    if all(suspect.finding.where == KERNEL_LOG for suspect in suspects):
-        return None
+    once = "seen once, and not again when the case was done again"
+    if logged:
+        own = was_its_own(check, family, first.packed, first.finding, bench)
+        return describe(first.finding, first.trial, bench, once) if own else None
     trial, _ = look(check, family, first.packed, bench)
     if first.finding.where == MISBEHAVIOUR:
-        once = "seen once, and not again when the case was done again"
         return describe(first.finding, trial, bench, once) if first.finding.log else None
     seen_once = Finding(
         check.rule, "the case", "what it showed later", "a deviation, seen once and not again"
@@ -120,6 +126,8 @@ class Reduction:
         here = case.setup.backing in self._bench.lab.limits.backings
         if not case.stack or not here or self._is_over():
             return False
+        if self.finding.where == KERNEL_LOG:
+            hear_again(self._bench.lab)
         trial, finding = look(self._check, self._family, case, self._bench)
         if finding is None:
             return False
