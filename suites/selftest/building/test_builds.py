@@ -93,6 +93,15 @@ def test_a_patch_that_does_not_apply_says_where(go: Path) -> None:
         build()
 
 
+def test_what_debian_leaves_out_of_the_library_is_not_patched(go: Path) -> None:
+    documentation = "".join(
+        f"diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n@@ -1 +1 @@\n-old\n+new\n"
+        for path in ("docs/containers-storage.conf.5.md", "storage.conf")
+    )
+    written(go / PATCH_FILE, f"diff --git a/archive.go b/archive.go\n{PATCH}{documentation}")
+    assert Path(build().program("unpack-layer")).read_text() == TEXT.replace("three", "THREE")
+
+
 def test_what_the_compiler_says_is_told(go: Path) -> None:
     written(go / PATCH_FILE, PATCH.replace("THREE", "BROKEN"))
     with pytest.raises(SubjectError, match=r"go build: archive\.go:3:1: syntax error"):

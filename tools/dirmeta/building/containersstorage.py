@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import Final
 
 from dirmeta import locations
 from dirmeta.building import golang, store
-from dirmeta.kernels.patches import apply, read_patch
+from dirmeta.kernels.patches import Patch, apply, read_patch
 from dirmeta.kernels.process import Listener, require_space
 from dirmeta.kernels.worktree import Worktree
 from dirmeta.subjects.built import Built, digest, home, recipe
@@ -27,6 +28,8 @@ _LIBRARIES: Final = {
 }
 _TAGS: Final = ("exclude_graphdriver_btrfs", "exclude_graphdriver_devicemapper", "libdm_no_deferred_remove")
 """Drivers that need libraries in C, which nobody here asks for."""
+_DOCUMENTATION: Final = re.compile(rb"diff --git a/(?:docs/|storage\.conf )")
+"""What the patch changes too, and Debian's package of the library does not have."""
 _SPACE: Final = 0.6
 """Gigabytes: the library, and what is compiled."""
 
@@ -75,7 +78,14 @@ def _make(made: Built, scratch: Path, objects: Path, listen: Listener) -> None:
 
 def _put_ours(library: Path, scratch: Path, version: str) -> None:
     fixtures = locations.fixtures() / "subjects"
-    apply(read_patch(str(fixtures / f"{NAME}-dirmeta.patch")), library, f"{LIBRARY} {version}")
+    patch = read_patch(str(fixtures / f"{NAME}-dirmeta.patch"))
+    apply(_of_code(patch), library, f"{LIBRARY} {version}")
     program = scratch / "src" / "unpack-layer" / "main.go"
     program.parent.mkdir()
     shutil.copy(fixtures / f"{NAME}-unpack-layer.go", program)
+
+
+def _of_code(patch: Patch) -> Patch:
+    """A patch without the files of `_DOCUMENTATION`."""
+    files = re.split(rb"^(?=diff --git )", patch.text, flags=re.MULTILINE)
+    return Patch(patch.name, b"".join(file for file in files if not _DOCUMENTATION.match(file)))
