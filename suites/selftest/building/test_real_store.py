@@ -131,6 +131,28 @@ def test_the_driver_s_option_turns_marks_off(root_store: Store) -> None:
     assert names == {"user.probe", "trusted.overlay.opaque"}
 
 
+def test_a_layer_is_packed_again_as_it_came(root_store: Store) -> None:
+    """Not by its tar-split, as layers that were pulled are: from its diff directory."""
+    layers = (
+        Layer((Entry("emptied/", "directory", 0o700), Entry("opaque/old", "file"))),
+        Layer((
+            Entry("usr/bin/foo", "file"),
+            Entry("tmp/", "directory", 0o1777),
+            Entry("emptied/.wh..wh..opq", "opaque"),
+            Entry("opaque/.wh..wh..opq", "opaque"),
+            Entry("opaque/new", "file"),
+            Entry("var/.wh.log", "whiteout"),
+        )),
+    )  # fmt: skip
+    root_store.apply(layers)
+    split = root_store.directory / "graph/overlay-layers/layer2.tar-split.gz"
+    split.unlink()
+    packed = root_store.directory / "packed.tar"
+    root_store.do("diff", "--uncompressed", "--file", str(packed), "layer2")
+    names = [entry.name for entry in tar.decode(packed.read_bytes()).entries]
+    assert sorted(names) == sorted(entry.name for entry in layers[1].entries)
+
+
 def test_stock_podman_mounts_what_it_unpacked(root_store: Store) -> None:
     if not shutil.which("podman"):
         pytest.skip("podman is missing")
