@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from dirmeta.subjects.reference import Reference
 
 from .miniatures import Miniature
 from .miniatures.shapes import drops_disguised_whiteouts, escapes_xattrs, shape
-from .miniatures.storage import storage
+from .miniatures.storage import NOT_SHOWN, storage
 from .miniatures.unpackers import Apart, process, unpacker
 
 UNPACK = {name: family for name, family in families().items() if family.unpacks}
@@ -91,6 +92,13 @@ def bad(results: dict[str, RuleResult], *allowed: str) -> list[tuple[str, str, s
 def test_every_rule_that_can_fail_is_failed_by_a_miniature() -> None:
     checked = {rule.id for rule in catalogue().values() if rule.checked and rule.status != "O"}
     assert {each.breaks for each in MINIATURES.values()} == {id for id in checked if id.startswith("UNPACK-")}
+
+
+def test_every_defect_of_the_proof_of_concept_has_a_miniature_or_a_reason() -> None:
+    named = [re.search(r"proof of concept, (\d+)", each.sentence) for each in MINIATURES.values()]
+    shown = {int(number[1]) for number in named if number}
+    assert shown.isdisjoint(NOT_SHOWN)
+    assert shown | set(NOT_SHOWN) == set(range(1, 14))
 
 
 @pytest.mark.parametrize("name", UNPACK)
