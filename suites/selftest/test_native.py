@@ -89,6 +89,23 @@ def test_every_call_has_the_same_outcome(who: str, lab: HostLab) -> None:
         assert len(row) == len(job.steps)
 
 
+def test_a_directory_that_was_removed_has_no_names(lab: HostLab) -> None:
+    """A chmod through a descriptor of a lower directory that is gone has stock overlayfs put a copy of it in the
+    place of the one that was made there since, which so is removed, and is looked at all the same."""
+    calls: tuple[tuple[str, str, *tuple[int, ...]], ...] = (
+        ("hold", "m/d", 0), ("rmdir", "m/d"), ("mkdir", "m/d", 0o755), ("fchmod", "", 0, 0o700),
+        ("read", "m/d"),
+    )  # fmt: skip
+    changes = [Operate(call, path, tuple(args)) for call, path, *args in calls]
+    layers = mounted(lab.limits)[1]
+    assert isinstance(layers, Mount)
+    lower = {"": DIRECTORY, "d": DIRECTORY}
+    job = Job((Layout("l1", lower), layers, *changes, Walk("m"), Walk("upper")))
+    [row] = assert_same_rows(lab, [job])
+    assert len(row) == len(job.steps)
+    assert row[2:7] == [Outcome(0)] * 5
+
+
 def test_who_has_given_capabilities_up_is_told(without_python: HostLab) -> None:
     weak = Credentials(drop=("CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH"))
     lower = {"": Node("directory", 0o777), "closed": Node("directory", 0)}

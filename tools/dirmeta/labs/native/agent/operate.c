@@ -237,9 +237,10 @@ static const struct kind *find(const char *name)
 	die("an operation is unknown");
 }
 
+/* That a removed directory has no names is no error to readdir(3), nor to Python. */
 static bool beside_the_point(const struct call *call)
 {
-	return (call->number == SYS_getdents64 && call->result == -ENOTDIR) ||
+	return (call->number == SYS_getdents64 && (call->result == -ENOTDIR || call->result == -ENOENT)) ||
 	       (call->number == SYS_read && call->result == -EISDIR) ||
 	       (call->number == SYS_setgroups && !call->arguments[0] && call->result == -EPERM);
 }

@@ -64,6 +64,13 @@ static long list_rest(struct list *names, const char *directory, int fd)
 	return size < 0 ? -errno : 0;
 }
 
+/* Of a directory that was removed meanwhile readdir(3) says, as Python does, that it has no more names. */
+static void listed(struct call *call)
+{
+	if (call->result == -ENOENT)
+		call->result = 0;
+}
+
 /* Up to AT_ONCE directories, all open at the same time: their descriptors follow one another. */
 static long list_some(struct name **directories, uint32_t count, struct list *names)
 {
@@ -80,6 +87,9 @@ static long list_some(struct name **directories, uint32_t count, struct list *na
 		queue(SYS_getdents64, fd, U(listing + LISTING), LISTING, 0, 0);
 	}
 	run_queue();
+	for (uint32_t i = 0; i < count; i++)
+		for (int piece = 1; piece <= 2; piece++)
+			listed(&calls[i][piece]);
 	failure = first_failure();
 	for (uint32_t i = 0; i < count && !failure; i++) {
 		const char *path = directories[i]->path;
