@@ -3,8 +3,8 @@
 from dirmeta.generate import programs
 from dirmeta.judge.draw import one_by_one
 from dirmeta.judge.family import family
-from dirmeta.judge.programs import operated
-from dirmeta.rules.operated import ProgramSeen
+from dirmeta.judge.programs import cramped, operated
+from dirmeta.rules.operated import CrampedSeen, ProgramSeen
 
 fresh = family(
     "COPYUP-PRESERVE",
@@ -28,8 +28,9 @@ full = family(
     "COPYUP-FAIL",
     "COPYUP-PRESERVE",
     draws=one_by_one(lambda limits: programs.cases(limits, mounter=7, cramped=True)),
-    does=operated,
-    sees=ProgramSeen,
+    does=cramped,
+    sees=CrampedSeen,
+    lacks=programs.lacks_room_to_fill,
     cases=32,
     pack=1,
 )

@@ -11,7 +11,7 @@ from dirmeta.judge.bench import Bench
 from dirmeta.judge.experiments import Conditions
 from dirmeta.judge.families import families
 from dirmeta.judge.family import Family
-from dirmeta.judge.programs import operated
+from dirmeta.judge.programs import cramped, operated
 from dirmeta.judge.results import RuleResult
 from dirmeta.judge.runner import run_shard
 from dirmeta.labs.base import Lab
@@ -30,7 +30,7 @@ from .miniatures.renames import renaming
 from .miniatures.uppermarks import upper_marks
 from .miniatures.writers import writing
 
-PROGRAMS = [name for name, family in families().items() if family.does is operated]
+PROGRAMS = [name for name, family in families().items() if family.does in (operated, cramped)]
 MINIATURES = {**leave, **writing, **changing, **renaming, **upper_marks, **remounting}
 LAYERS = {"ReusedMarksDoNothing": 3}
 """It takes a nested overlay for the upper of another mount too, and that takes two layers below a third."""

@@ -90,8 +90,8 @@ def test_every_call_has_the_same_outcome(who: str, lab: HostLab) -> None:
 
 
 def test_a_directory_that_was_removed_has_no_names(lab: HostLab) -> None:
-    """A chmod through a descriptor of a lower directory that is gone has stock overlayfs put a copy of it in the
-    place of the one that was made there since, which so is removed, and is looked at all the same."""
+    """A chmod through a descriptor of a lower directory that is gone has stock overlayfs put a copy of it in
+    the place of the one that was made there since, which so is removed, and is looked at all the same."""
     calls: tuple[tuple[str, str, *tuple[int, ...]], ...] = (
         ("hold", "m/d", 0), ("rmdir", "m/d"), ("mkdir", "m/d", 0o755), ("fchmod", "", 0, 0o700),
         ("read", "m/d"),

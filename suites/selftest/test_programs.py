@@ -10,14 +10,20 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from dirmeta.generate import programs
-from dirmeta.generate.happenings import happenings
 from dirmeta.generate.reduce import candidates
 from dirmeta.judge.draw import feed, one_by_one
+from dirmeta.judge.experiments import Conditions, observe
+from dirmeta.judge.families import families
+from dirmeta.judge.programs import how, operated
+from dirmeta.labs.model import ModelLab
 from dirmeta.model import acl, codec, listing, program
 from dirmeta.model.entries import Entry
 from dirmeta.model.limits import Limits
 from dirmeta.model.listing_parser import parse
+from dirmeta.model.mounted import drawn_for
+from dirmeta.model.rehearsal import begun, rehearsed
 from dirmeta.model.stack import Case, Credentials, Layer, Operation
+from dirmeta.rules.operated import ProgramSeen
 
 EVERYTHING = Limits(caches=True)
 ROOT_ALONE = Limits(namespaces=("user",), ids=(0,), devices=False, trusted=False)
@@ -131,6 +137,53 @@ def test_every_operation_is_drawn() -> None:
     assert {each.op for case in cases for each in case.program} == set(program.OPERATIONS)
 
 
+def happenings(case: Case, limits: Limits = EVERYTHING) -> frozenset[str]:
+    """What happens on a mount that is as it has to be."""
+    conditions = Conditions(feature=limits.switches, delegate=limits.delegate)
+    seen: ProgramSeen = observe(operated, case, conditions, ModelLab(delegate=limits.delegate))
+    return seen.sights
+
+
+STOCK = EVERYTHING._replace(delegate=False, switches=False)
+
+
+def test_what_is_drawn_is_mounted_as_it_was_drawn_for() -> None:
+    conditions = Conditions(delegate=False, initial=False, escapes=False)
+    limits = STOCK._replace(trusted=False, escapes=False, namespaces=("user",))
+    for case in drawn(limits, 20):
+        drawn_as, done_as = drawn_for(case.setup, limits), how(case, conditions)
+        assert drawn_as.options <= done_as.options
+        assert replace(drawn_as, options=done_as.options) == done_as
+
+
+@pytest.mark.parametrize("limits", [EVERYTHING, STOCK])
+def test_what_is_drawn_to_be_changed_is_there_to_whom_it_is_drawn_for(limits: Limits) -> None:
+    """On a kernel that does not heed marks other names and other permissions decide what was done before."""
+    met = [
+        state.mounted.shows(program.path(operation))
+        for case in drawn(limits, 60)
+        for operation, (state, _) in zip(
+            case.program, rehearsed(case, drawn_for(case.setup, limits)), strict=True
+        )
+        if operation.op == "chmod"
+    ]
+    assert len(met) > 60
+    assert {node.kind if node is not None else "nothing" for node in met} == {"directory"}
+
+
+def test_a_kernel_that_can_not_be_switched_is_not() -> None:
+    cases = drawn(STOCK, 120)
+    assert not [each for case in cases for each in case.program if "feature" in program.arguments(each)]
+
+
+def test_marks_matter_as_often_to_a_kernel_that_does_not_heed_them() -> None:
+    cases = drawn(STOCK, 60)
+    met = [happenings(case, STOCK) for case in cases]
+    for happening in ("delegated ACCESS-DAC", "delegated copied up", "delegated changed"):
+        assert sum(happening in each for each in met) > len(cases) / 5
+    assert not set().union(*met) & {"switched", "switched back", "widened by the placeholder"}
+
+
 def test_setups_are_drawn_that_programs_run_on() -> None:
     limits = EVERYTHING._replace(backings=("tmpfs", "xfs"))
     setups = [case.setup for case in drawn(limits, 60)]
@@ -141,6 +194,33 @@ def test_setups_are_drawn_that_programs_run_on() -> None:
         "index",
         "volatile",
     }
+
+
+@pytest.mark.parametrize("reused", [False, True])
+def test_the_root_is_changed_like_any_other_directory(reused: bool) -> None:
+    cases = drawn(EVERYTHING, 120, reused=reused)
+    done = {each.op for case in cases for each in case.program if ("path", "") in each.args}
+    assert done >= {
+        "chmod",
+        "chown",
+        "utimens",
+        "setxattr",
+        "removexattr",
+        "setacl",
+        "hold",
+        "access",
+        "read",
+    }
+    marked = sum(
+        begun(case, drawn_for(case.setup, EVERYTHING)).mounted.by_marks("") is not None for case in cases
+    )
+    assert marked > len(cases) / 4 if reused else marked == 0
+
+
+@pytest.mark.parametrize(("backing", "lacks"), [("tmpfs", False), ("ext4", True)])
+def test_what_can_not_be_filled_is_said(backing: str, lacks: bool) -> None:
+    limits = EVERYTHING._replace(backings=(backing,))
+    assert bool(families()["copyup/test_copyup::full"].lacks(limits)) is lacks
 
 
 def test_nothing_is_nested_where_that_has_no_acls() -> None:

@@ -234,6 +234,26 @@ def test_who_removes_an_acl_from_outside_the_group_takes_setgid_too(gid: int, mo
 
 
 @pytest.mark.parametrize(
+    ("above", "mode", "who", "is_set"),
+    [
+        (0o2777, 0o2775, Credentials(7, 4711), False),
+        (0o2777, 0o2765, Credentials(7, 4711), True),
+        (0o2777, 0o2775, Credentials(7, 8), True),
+        (0o2777, 0o2775, Credentials(7, 4711, (8,)), True),
+        (0o2777, 0o2775, Credentials(), True),
+        (0o2777, 0o2775, Credentials(drop=("fsetid",)), False),
+        (0o777, 0o2775, Credentials(7, 4711), True),
+    ],
+)
+def test_nobody_makes_a_program_that_runs_as_a_group_that_he_is_not_in(
+    above: int, mode: int, who: Credentials, is_set: bool
+) -> None:
+    lower = {"": DIRECTORY, "a": Node("directory", above, 1, 8)}
+    made = upper_after(lower, Operation("create", (("path", "a/f"), ("mode", mode)), who))["a/f"]
+    assert made.mode == (mode if is_set else mode & ~0o2000)
+
+
+@pytest.mark.parametrize(
     ("mode", "gid", "copied_up", "number", "left"),
     [
         (0o2755, 8, False, errno.ENODATA, 0o2755),

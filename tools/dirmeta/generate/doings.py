@@ -62,13 +62,13 @@ class Cast:
         self.writes = not (setup.room and indexed)  # any kernel loses a file's content then
 
     def who(self, choices: Choices, state: State, path: str) -> Credentials:
-        """Anybody; if not the mounter, every second time somebody whom the metadata on top at a path would
-        treat otherwise than what shows, if there is one. Reads three bytes."""
+        """Anybody; if not the mounter, every second time somebody whom a path would treat otherwise without
+        its mark, or if it were heeded, if there is one. Reads three bytes."""
         who, tells, which = choices.pick(self.actors), choices.chance(1, 2), choices.index(256)
-        node, top = state.mounted.shows(path), state.mounted.placeholder(path)
-        if who == _MOUNTER or not tells or node is None or top is None:
+        node, other = state.mounted.shows(path), state.mounted.otherwise(path)
+        if who == _MOUNTER or not tells or node is None or other is None:
             return who
-        telling = [each for each in self.actors if is_telling(each, node, top)]
+        telling = [each for each in self.actors if is_telling(each, node, other)]
         return telling[which % len(telling)] if telling else who
 
 
@@ -80,7 +80,7 @@ def operation(choices: Choices, state: State, cast: Cast) -> Operation | None:
         return choose(choices, state, cast)
     if state.read_only and choices.chance(1, 3):
         return _op("remount", access="rw")
-    if not state.mounted.how.delegate and choices.chance(1, 3):
+    if cast.limits.switches and not state.mounted.how.delegate and choices.chance(1, 3):
         return _op("remount", feature="on")
     return choose(choices, state, cast)
 
@@ -92,28 +92,29 @@ def _op(op: str, by: Credentials | None = None, **args: str | int) -> Operation:
 def _reads(choices: Choices, state: State, cast: Cast) -> Operation:
     path = directory(choices, state)
     if choices.chance(1, 6):
-        path = anything(choices, state) or path
+        path = anything(choices, state)
     return _op("read", cast.who(choices, state, path), path=path)
 
 
-def _asks(choices: Choices, state: State, cast: Cast) -> Operation | None:
+def _asks(choices: Choices, state: State, cast: Cast) -> Operation:
     bits, path = 1 + choices.index(7), anything(choices, state)
-    return None if path is None else _op("access", cast.who(choices, state, path), path=path, bits=bits)
+    return _op("access", cast.who(choices, state, path), path=path, bits=bits)
 
 
-def _asks_below_an_acl(choices: Choices, state: State, cast: Cast) -> Operation | None:
+def _asks_below_an_acl(choices: Choices, state: State, cast: Cast) -> Operation:
     """Of two that ask, one is whom the ACL names."""
     bits, above = 1 + choices.index(7), with_acl(choices, state)
     path, is_named = child(choices, state, above), choices.chance(1, 2)
-    if path is None:
-        return None
     anybody = cast.who(choices, state, above)
     who = named(state.mounted.view.tree[above], cast.limits) if is_named else anybody
     return _op("access", who, path=path, bits=bits)
 
 
+_FILE_MODES: Final = (0o644, 0o600, 0o777, 0o2775, 0o6755, 0o2644)
+
+
 def _creates(choices: Choices, state: State, cast: Cast) -> Operation:
-    mode, path = choices.pick((0o644, 0o600, 0o777)), free(choices, state)
+    mode, path = choices.pick(_FILE_MODES), free(choices, state)
     return _op("create", cast.who(choices, state, paths.parent(path)), path=path, mode=mode)
 
 
@@ -135,13 +136,13 @@ def _links(choices: Choices, state: State, cast: Cast) -> Operation | None:
     if choices.chance(1, 2):
         return _op("symlink", who, path=to, target="f")
     path = something(choices, state)
-    return None if path is None else _op("link", who, path=path, to=to)
+    return _op("link", who, path=path, to=to) if path else None
 
 
 def _writes(choices: Choices, state: State, cast: Cast) -> Operation | None:
     files = sorted(path for path, node in state.mounted.view.tree.items() if node.kind == "file")
     path = anything(choices, state) if not files or choices.chance(1, 6) else choices.pick(files)
-    if path is None or not cast.writes:
+    if not cast.writes:
         return None
     return _op("write", cast.who(choices, state, paths.parent(path)), path=path, content="written")
 
@@ -159,7 +160,7 @@ def _removes_in_sticky(choices: Choices, state: State, cast: Cast) -> Operation 
 
 
 def _recreates(choices: Choices, state: State, cast: Cast) -> Operation | None:
-    """Removes an empty directory, and makes one again where one was that showed another's metadata."""
+    """Removes an empty directory, and makes one again where one was in which marks mattered."""
     mode, gone = choices.pick((0o755, 0o700, 0o1777)), were_delegated(state)
     path = choices.pick(gone) if gone else empty(choices, state)
     if not path:
@@ -170,7 +171,7 @@ def _recreates(choices: Choices, state: State, cast: Cast) -> Operation | None:
 
 def _removed(choices: Choices, state: State, cast: Cast, above: str) -> Operation | None:
     path = child(choices, state, above)
-    if path is None:
+    if not path:
         return None
     is_directory = state.mounted.view.tree[path].kind == "directory"
     op = "rmdir" if is_directory != choices.chance(1, 8) else "unlink"
@@ -220,14 +221,12 @@ def _moves(choices: Choices, state: State, cast: Cast) -> Operation | None:
 
 
 def _chmods(choices: Choices, state: State, cast: Cast) -> Operation:
-    mode, path = choices.pick(DIRECTORY_MODES), below_root(choices, state)
+    mode, path = choices.pick(DIRECTORY_MODES), directory(choices, state)
     return _op("chmod", cast.who(choices, state, path), path=path, mode=mode)
 
 
-def _chowns(choices: Choices, state: State, cast: Cast) -> Operation | None:
+def _chowns(choices: Choices, state: State, cast: Cast) -> Operation:
     path = anything(choices, state)
-    if path is None:
-        return None
     who = cast.who(choices, state, path)
     uid, gid = choices.pick(cast.pool.owners)
     gid = choices.pick((gid, who.gid, *who.groups))
@@ -235,30 +234,26 @@ def _chowns(choices: Choices, state: State, cast: Cast) -> Operation | None:
     return _op("chown", who, path=path, **given)
 
 
-def _times(choices: Choices, state: State, cast: Cast) -> Operation | None:
+def _times(choices: Choices, state: State, cast: Cast) -> Operation:
     path = anything(choices, state)
-    if path is None:
-        return None
     who = cast.who(choices, state, path)
     if choices.chance(1, 2):
         return _op("utimens", who, path=path)
     return _op("utimens", who, path=path, mtime=choices.pick(cast.pool.times))
 
 
-_XATTRS: Final[tuple[tuple[str, Callable[[Choices, State], str | None]], ...]] = (
-    ("user.a", something), ("mark", below_root), ("user.new", sticky), ("mark", below_root),
+_XATTRS: Final[tuple[tuple[str, Callable[[Choices, State], str]], ...]] = (
+    ("user.a", something), ("mark", directory), ("user.new", sticky), ("mark", directory),
     ("other", something), ("user.a", sticky), ("user.new", something),
 )  # fmt: skip
 
 
-def _xattrs(choices: Choices, state: State, cast: Cast) -> Operation | None:
+def _xattrs(choices: Choices, state: State, cast: Cast) -> Operation:
     mark = PREFIX[cast.setup.namespace] + MARK
     other = "trusted.t" if cast.limits.trusted else "user.b"
     name, where = choices.pick(_XATTRS)
     path = where(choices, state)
     name = {"mark": mark, "other": other}.get(name, name)
-    if not path:
-        return None
     who = cast.who(choices, state, path)
     if choices.chance(1, 3):
         there = [each for each, _ in state.mounted.view.tree[path].xattrs if each not in overlayfs.ACLS]
@@ -266,16 +261,16 @@ def _xattrs(choices: Choices, state: State, cast: Cast) -> Operation | None:
     return _op("setxattr", who, path=path, name=name, value="y")
 
 
-def _marks(choices: Choices, state: State, cast: Cast) -> Operation | None:
-    path = below_root(choices, state)
+def _marks(choices: Choices, state: State, cast: Cast) -> Operation:
+    path = directory(choices, state)
     mark = PREFIX[cast.setup.namespace] + MARK
-    return _op("setxattr", _MOUNTER, path=path, name=mark, value="y") if path else None
+    return _op("setxattr", _MOUNTER, path=path, name=mark, value="y")
 
 
 def _acls(choices: Choices, state: State, cast: Cast) -> Operation | None:
     what = choices.index(8)
-    path = something(choices, state) if what == 0 else below_root(choices, state)
-    if not path or not cast.limits.acls:
+    path = something(choices, state) if what == 0 else directory(choices, state)
+    if not cast.limits.acls:
         return None
     who = cast.who(choices, state, path)
     if what in (1, 2):
@@ -290,15 +285,15 @@ def _acls(choices: Choices, state: State, cast: Cast) -> Operation | None:
     return _op("setacl", who, path=path, acl=text)
 
 
-def _holds(choices: Choices, state: State, cast: Cast) -> Operation | None:
+def _holds(choices: Choices, state: State, cast: Cast) -> Operation:
+    """What is held of a directory that is gone is let be (SPEC.md, facts of stock overlayfs)."""
     slot, what = choices.index(2), choices.index(8)
-    path = something(choices, state) if what == 6 else below_root(choices, state)
-    if path is None:
-        return None
+    path = something(choices, state) if what == 6 else directory(choices, state)
     who = cast.who(choices, state, path)
-    if what < 5 and state.held:
-        who, slot = choices.pick(tuple(state.held))
-    elif what != 7:
+    there = [held for held, at in state.held.items() if at is not None]
+    if what < 5 and there:
+        who, slot = choices.pick(there)
+    elif what != 7 or (who, slot) in state.held:
         return _op("hold", who, path=path, slot=slot)
     return _op("fchmod", who, slot=slot, mode=choices.pick(DIRECTORY_MODES))
 
@@ -313,7 +308,7 @@ def _remounts(choices: Choices, state: State, cast: Cast) -> Operation | None:
         return _op("swap")
     if how == 5:
         return _op("remount", access="ro")
-    if how in (3, 4):
+    if how in (3, 4) and cast.limits.switches:
         return _op("remount", feature="off" if state.mounted.how.delegate else "on")
     return _op("remount")
 

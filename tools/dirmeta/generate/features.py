@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import Final
 
 from dirmeta.generate.glance import Glance, glances
-from dirmeta.generate.happenings import HAPPENINGS, happenings
 from dirmeta.model import overlayfs, paths
 from dirmeta.model.entries import Entry, Kind, Xattrs
 from dirmeta.model.overlayfs import (
@@ -53,7 +52,7 @@ _OF_SETUP: Final = frozenset((
     "userxattr", "upper", "umask", "delegate off", "mount option", "data-only",
     "over a hundred layers", "mark out of reach",
 ))  # fmt: skip
-FEATURES: Final = OF_LAYERS | _ACROSS | _OF_MARKS | _OF_SETUP | HAPPENINGS
+FEATURES: Final = OF_LAYERS | _ACROSS | _OF_MARKS | _OF_SETUP
 """All names that `features` may give."""
 
 _SECOND: Final = 1_000_000_000
@@ -76,8 +75,6 @@ def features(case: Case, asked: Set[str] = FEATURES) -> Set[str]:
         found.update(_of_marks(looks))
     if not _OF_SETUP.isdisjoint(asked):
         found.update(_of_setup(case))
-    if case.program and not HAPPENINGS.isdisjoint(asked):
-        found |= happenings(case)
     return found & asked
 
 

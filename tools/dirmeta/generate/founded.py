@@ -7,8 +7,11 @@ from typing import Final
 
 from dirmeta.generate.choices import Choices
 from dirmeta.generate.pools import Attributes, Pools, xattrs_for
+from dirmeta.generate.private import Private, dressed
 from dirmeta.model import paths
 from dirmeta.model.entries import Entry
+from dirmeta.model.limits import Limits
+from dirmeta.model.overlayfs import MARK, Namespace
 from dirmeta.model.stack import Layer, Stack
 
 FOUNDED: Final = 54
@@ -37,6 +40,23 @@ def founded(choices: Choices, stack: Stack, pool: Pools) -> Stack:
         base += [_directory(choices, emptied, pool), Entry(f"{emptied}/gone", "file", 0o644)]
         files.append(Entry(f"{emptied}/.wh.gone", "whiteout"))
     return (Layer(tuple(base)), *stack, Layer(tuple(files)))
+
+
+ROOTED: Final = 9
+"""Bytes that `rooted` reads."""
+
+
+def rooted(choices: Choices, stack: Stack, namespace: Namespace, limits: Limits, pool: Pools) -> Stack:
+    """Two times of three, the stack with a root of note in its lowest layer, and one that is marked on top:
+    where that is the upper directory, the mount's root shows another's metadata."""
+    base, *rest, top = stack
+    lower = _directory(choices, ".", pool)
+    uid, gid = choices.pick(pool.owners)
+    marked = Entry("./", "directory", choices.pick(_MODES), uid, gid)
+    if not choices.chance(2, 3):
+        return stack
+    marked = dressed(marked, (Private(MARK),), namespace, limits)
+    return (Layer((lower, *base)), *rest, Layer((marked, *top)))
 
 
 def _directories(stack: Stack) -> list[str]:

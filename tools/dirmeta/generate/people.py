@@ -47,7 +47,7 @@ def _related(choices: Choices, state: State, limits: Limits, place: Place) -> Cr
     """The owner of a directory, a member of its group, somebody that its ACL names, or a stranger."""
     path = place(choices, state)
     node = state.mounted.view.tree[path]
-    top = state.mounted.placeholder(path) or node
+    other = state.mounted.otherwise(path) or node
     nobody = _stranger(limits)
     relations = (
         Credentials(node.uid, nobody),
@@ -58,7 +58,7 @@ def _related(choices: Choices, state: State, limits: Limits, place: Place) -> Cr
         stranger(limits),
         Credentials(node.uid, node.gid),
         Credentials(node.uid, nobody, (node.gid,)),
-        Credentials(top.uid, top.gid),
+        Credentials(other.uid, other.gid),
         named(node, limits),
     )
     return _unable(choices.pick(relations))
@@ -82,16 +82,16 @@ def _unable(who: Credentials) -> Credentials:
     return replace(who, drop=_UNABLE) if who.uid == 0 else who
 
 
-def is_telling(who: Credentials, node: Node, top: Node) -> bool:
-    """Whether somebody may do other things to a directory than to one with the metadata of `top`, or than to
-    one without its ACL."""
-    if permission.owns(who, node) != permission.owns(who, top):
+def is_telling(who: Credentials, node: Node, other: Node) -> bool:
+    """Whether somebody may do other things to a directory than to one with the metadata of `other`, or than
+    to one without its ACL."""
+    if permission.owns(who, node) != permission.owns(who, other):
         return True
-    if (node.mode ^ top.mode) & STICKY and not permission.owns(who, node):
+    if (node.mode ^ other.mode) & STICKY and not permission.owns(who, node):
         return True
     may = [permission.permits(node, who, bit) for bit in _BITS]
     bare = with_xattrs(node, {overlayfs.ACL_ACCESS: None})
-    return any(may != [permission.permits(other, who, bit) for bit in _BITS] for other in (top, bare))
+    return any(may != [permission.permits(each, who, bit) for bit in _BITS] for each in (other, bare))
 
 
 def named(node: Node, limits: Limits) -> Credentials:

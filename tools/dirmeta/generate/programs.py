@@ -16,22 +16,22 @@ from hypothesis.strategies import SearchStrategy
 from dirmeta.generate import doings, people, private, strategies, wellformed
 from dirmeta.generate.choices import Choices
 from dirmeta.generate.doings import Cast
-from dirmeta.generate.founded import FOUNDED, founded
+from dirmeta.generate.founded import FOUNDED, ROOTED, founded, rooted
 from dirmeta.generate.placeholders import PLACEHOLDERS, with_placeholders
 from dirmeta.generate.pools import pools
 from dirmeta.model import program, rehearsal
 from dirmeta.model.limits import Limits
-from dirmeta.model.mounted import How
-from dirmeta.model.overlayfs import Namespace, Option
+from dirmeta.model.mounted import drawn_for
+from dirmeta.model.overlayfs import Option
 from dirmeta.model.rehearsal import State
 from dirmeta.model.stack import Case, Layer, Operation, Setup, Stack
 
 OPERATIONS: Final = 50
 """The most that a program has."""
 _SETUP: Final = 9
-_STACK: Final = wellformed.STACK_SIZE + FOUNDED + private.MARKS_SIZE + PLACEHOLDERS
-_ROOM: Final = 8
-"""The most inodes that a cramped upper has room for."""
+_STACK: Final = wellformed.STACK_SIZE + FOUNDED + private.MARKS_SIZE + PLACEHOLDERS + ROOTED
+_ROOM: Final = 4
+"""The most inodes that a cramped upper has room for: copying one directory up takes two."""
 _SET_ASIDE: Final = 8
 """Inodes that most mounts leave of those that are there for their own directories and for xattrs."""
 
@@ -56,13 +56,21 @@ def cases(
     return strategies.drawn(size, build)
 
 
+def lacks_room_to_fill(limits: Limits) -> str:
+    """Why no upper's file system can be filled in such a place, or nothing."""
+    backing = limits.backings[0]
+    if backing == "tmpfs":
+        return ""
+    return f"only a tmpfs (with xattrs, Linux 6.6) can be made that is soon full, and layers lie on {backing}"
+
+
 def _case(
     choices: Choices, *, limits: Limits, mounter: int, reused: bool, cramped: bool, only_ask: bool
 ) -> Case:
     setup = _setup(choices.part(_SETUP), limits, reused=reused, cramped=cramped)
-    case = Case(_stack(choices.part(_STACK), setup.namespace, limits), setup)
+    case = Case(_stack(choices.part(_STACK), setup, limits), setup)
     case = replace(case, setup=replace(setup, nested=bool(rehearsal.nested(case))))
-    state = rehearsal.begun(case, How(True, setup.namespace, options=frozenset(setup.options)))
+    state = rehearsal.begun(case, drawn_for(case.setup, limits))
     actors = people.actors(choices.part(people.PEOPLE), state, limits, mounter)
     count = 1 + choices.index(OPERATIONS)
     cast = Cast(actors, limits, setup, only_ask=only_ask)
@@ -79,15 +87,17 @@ def _filling(setup: Setup) -> tuple[Operation, ...]:
     return tuple(Operation("create", (("path", f"full{number}"), ("mode", 0o644))) for number in range(count))
 
 
-def _stack(choices: Choices, namespace: Namespace, limits: Limits) -> Stack:
+def _stack(choices: Choices, setup: Setup, limits: Limits) -> Stack:
     # A directory that only whiteouts which are files have emptied shows nothing, and can not be removed.
     limits = limits._replace(xwhiteouts=False)
-    pool = pools(limits)
+    pool, namespace = pools(limits), setup.namespace
+    of_roots = choices.part(ROOTED)
     stack = wellformed.stack(choices.part(wellformed.STACK_SIZE), pool, 3)
     stack = founded(choices.part(FOUNDED), stack, pool)
     marks = choices.part(private.MARKS_SIZE)
     stack = private.marked(marks, stack, namespace, limits, private.forms(limits))
-    return _without_hardlinks(with_placeholders(choices, stack, namespace, limits, pool))
+    stack = _without_hardlinks(with_placeholders(choices, stack, namespace, limits, pool))
+    return rooted(of_roots, stack, namespace, limits, pool) if setup.reused else stack
 
 
 def _without_hardlinks(stack: Stack) -> Stack:
@@ -118,8 +128,6 @@ def _setup(choices: Choices, limits: Limits, *, reused: bool, cramped: bool) -> 
     options = tuple(option for option in wanted if (namespace, option) not in limits.refused)
     if ("index", "on") not in options or namespace == "user":  # of user.* xattrs, its index is lost
         options = tuple(option for option in options if option[0] != "nfs_export")
-    # A full upper is a tmpfs, which has to hold all xattrs that cases have; not before 6.6.
-    cramped = cramped and limits.backings[0] == "tmpfs"
     room = 1 + choices.index(_ROOM) if cramped else 0
     reused = reused or (cramped and choices.chance(1, 2))
     elsewhere = choices.chance(1, 6) and not cramped

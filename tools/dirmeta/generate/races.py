@@ -14,7 +14,7 @@ from dirmeta.generate.founded import FOUNDED, founded
 from dirmeta.generate.pools import Pools, pools
 from dirmeta.model import paths, rehearsal
 from dirmeta.model.limits import Limits
-from dirmeta.model.mounted import How
+from dirmeta.model.mounted import drawn_for
 from dirmeta.model.stack import Case, Operation, Setup
 
 ACTORS: Final = 3
@@ -27,7 +27,7 @@ _DIRECTORIES: Final = 2
 
 def cases(limits: Limits) -> SearchStrategy[Case]:
     """Cases with up to `OPERATIONS` operations by the mounter, in at most `_DIRECTORIES` directories: those
-    that show another's metadata, if any do."""
+    in which marks matter, if there are any."""
     size = 8 + wellformed.STACK_SIZE + FOUNDED + OPERATIONS * _BYTES
     return strategies.drawn(size, lambda choices: _case(choices, limits))
 
@@ -42,10 +42,9 @@ def _case(choices: Choices, limits: Limits) -> Case:
         setup = replace(setup, options=(("redirect_dir", "on"),))
     stack = wellformed.stack(choices.part(wellformed.STACK_SIZE), pools(limits), 2)
     case = Case(founded(choices.part(FOUNDED), stack, pools(limits)), setup)
-    how = How(True, setup.namespace, options=frozenset(setup.options))
-    mounted = rehearsal.begun(case, how).mounted
+    mounted = rehearsal.begun(case, drawn_for(setup, limits)).mounted
     found = sorted(path for path in mounted.view.contributors if path)
-    chosen = [path for path in found if mounted.is_delegated(path)] or found or [paths.ROOT]
+    chosen = [path for path in found if mounted.by_marks(path)] or found or [paths.ROOT]
     places = [choices.pick(chosen) for _ in range(_DIRECTORIES)]
     program = [_operation(choices.part(_BYTES), places, pools(limits)) for _ in range(OPERATIONS)]
     if choices.chance(2, 3):  # a mixture of mode and owner shows where one process changes both

@@ -19,9 +19,9 @@ def directories(state: State) -> list[str]:
 
 
 def directory(choices: Choices, state: State) -> str:
-    """A directory, two times of three one that shows another's metadata. Reads two bytes."""
+    """A directory, two times of three one in which marks matter. Reads two bytes."""
     every = directories(state)
-    delegated = [path for path in every if state.mounted.is_delegated(path)]
+    delegated = [path for path in every if state.mounted.by_marks(path)]
     return choices.pick(every if choices.chance(1, 3) or not delegated else delegated)
 
 
@@ -30,19 +30,18 @@ def below_root(choices: Choices, state: State) -> str:
     return directory(choices, state) or next(iter(directories(state)))
 
 
-def something(choices: Choices, state: State) -> str | None:
-    """Anything that shows, every second time a directory. Reads at most three bytes."""
+def something(choices: Choices, state: State) -> str:
+    """Anything that shows, the root too, every second time a directory. Reads at most three bytes."""
     if choices.chance(1, 2):
-        return below_root(choices, state) or None
-    every = sorted(path for path in state.mounted.view.tree if path)
-    return choices.pick(every) if every else None
+        return directory(choices, state)
+    return choices.pick(sorted(state.mounted.view.tree))
 
 
-def anything(choices: Choices, state: State) -> str | None:
+def anything(choices: Choices, state: State) -> str:
     """As `something`, now and then where nothing is: beside what shows, or below it."""
     misses = choices.index(_NEARLY)
     path = something(choices, state)
-    if path is None or misses < _NEARLY - 2:
+    if misses < _NEARLY - 2:
         return path
     return paths.join(path if misses % 2 else paths.parent(path), "no")
 
@@ -51,10 +50,10 @@ _NEARLY: Final = 24
 
 
 def sticky(choices: Choices, state: State) -> str:
-    """A sticky directory, one that shows another's metadata if any does; any directory where none is sticky.
+    """A sticky directory, one in which marks matter if there is any; any directory where none is sticky.
     Reads at most two bytes."""
     found = [path for path in directories(state) if state.mounted.view.tree[path].mode & STICKY]
-    delegated = [path for path in found if state.mounted.is_delegated(path)]
+    delegated = [path for path in found if state.mounted.by_marks(path)]
     return choices.pick(delegated or found) if found else directory(choices, state)
 
 
@@ -62,7 +61,7 @@ def with_acl(choices: Choices, state: State, name: str = overlayfs.ACL_ACCESS) -
     """A directory with an access ACL, or the other one, as `sticky`. Reads at most two bytes."""
     tree = state.mounted.view.tree
     found = [path for path in directories(state) if tree[path].xattr(name) is not None]
-    delegated = [path for path in found if state.mounted.is_delegated(path)]
+    delegated = [path for path in found if state.mounted.by_marks(path)]
     return choices.pick(delegated or found) if found else directory(choices, state)
 
 
@@ -71,18 +70,18 @@ def empty(choices: Choices, state: State) -> str:
     bytes."""
     above = {paths.parent(path) for path in state.mounted.view.tree if path}
     found = [path for path in directories(state) if path and path not in above]
-    delegated = [path for path in found if state.mounted.is_delegated(path)]
+    delegated = [path for path in found if state.mounted.by_marks(path)]
     return choices.pick(delegated or found) if found else directory(choices, state)
 
 
 def were_delegated(state: State) -> list[str]:
-    """Where directories were taken away that showed another's metadata."""
+    """Where directories were taken away in which marks mattered."""
     gone = sorted(path for path, node in state.mounted.upper.items() if node.is_whiteout)
-    return [path for path in gone if state.mounted.was_delegated(path)]
+    return [path for path in gone if state.mounted.was_by_marks(path)]
 
 
-def child(choices: Choices, state: State, above: str) -> str | None:
-    """Something in a directory; anything where that is empty. Reads at most three bytes."""
+def child(choices: Choices, state: State, above: str) -> str:
+    """Something in a directory; anything where that is empty, "" for nothing. Reads at most three bytes."""
     children = sorted(path for path in state.mounted.view.tree if path and paths.parent(path) == above)
     return choices.pick(children) if children else something(choices, state)
 

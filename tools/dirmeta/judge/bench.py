@@ -11,6 +11,7 @@ from dirmeta.judge.expected import Expected
 from dirmeta.judge.experiments import Conditions
 from dirmeta.judge.results import Verdict, Witness
 from dirmeta.labs.base import Lab
+from dirmeta.model.limits import Limits
 from dirmeta.model.stack import Case
 from dirmeta.rules.catalogue import Rule, catalogue
 from dirmeta.rules.findings import Finding
@@ -63,6 +64,16 @@ class Bench:
     again: str = "dirmeta replay {id}"
     broken: str = ""
     expected: Expected = field(default_factory=Expected)
+
+    @property
+    def limits(self) -> Limits:
+        """Those of the lab, with what its mounts are held to."""
+        held_to = self.conditions
+        return self.lab.limits._replace(
+            delegate=held_to.delegate,
+            switches=held_to.feature and held_to.delegate,
+            policies=held_to.policies,
+        )
 
     def cases(self, family: Family) -> int:
         """How many cases a shard of the family draws."""

@@ -15,6 +15,12 @@ PLENTY: Final = 1.5
 """So many times what is needed is counted: what other shards of the family have too little of is met then."""
 
 
+def met(case: Case, seen: object, asked: Set[str]) -> Set[str]:
+    """Which of the features that are asked for a case has, or was seen to have."""
+    sights: Set[str] = getattr(seen, "sights", frozenset())
+    return features(case, asked) | (sights & asked)
+
+
 class Coverage:
     """Counts the features of cases that checks need, each until there is plenty of it.
 
@@ -36,8 +42,7 @@ class Coverage:
         self._refused += refused
         if not self._lacking:
             return
-        sights: Set[str] = getattr(seen, "sights", frozenset()) & self._lacking.keys()
-        for feature in features(case, self._lacking.keys()) | sights:
+        for feature in met(case, seen, self._lacking.keys()):
             self._met[feature, refused] += 1
             if self._met[feature, False] >= self._lacking[feature]:
                 del self._lacking[feature]

@@ -94,5 +94,5 @@ def _operations(bench: Bench) -> int:
             broken(trial)
             done += len(case.program)
 
-    feed(family.draws(bench.lab.limits, 1), _BATCHES, seed_of(PROGRAMS, 0, bench.seed), judge)
+    feed(family.draws(bench.limits, 1), _BATCHES, seed_of(PROGRAMS, 0, bench.seed), judge)
     return done

@@ -4,33 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import TypeVar
 
 from dirmeta.judge.experiments import Conditions, Plan, as_tree, failure, layout_steps, options
 from dirmeta.model import acl, overlayfs, program, rehearsal
 from dirmeta.model.mounted import How, Mounted
 from dirmeta.model.rehearsal import State
+from dirmeta.model.room import OVERLAYS_OWN, inodes
 from dirmeta.model.stack import Case, Credentials, Operation
-from dirmeta.model.tree import Tree
 from dirmeta.observe.steps import Cramp, Job, Layout, Mount, Operate, Outcome, Result, Step, Unmount, Walk
-from dirmeta.rules.operated import Look, ProgramSeen, StepSeen
+from dirmeta.rules.operated import CrampedSeen, Look, ProgramSeen, StepSeen
 
-OVERLAYS_OWN: Final = 6
-"""Inodes that a mount takes for itself: the root of the file system, the work directory and what is in it."""
-
-_INODE: Final = 1024
-_XATTR: Final = 64
-"""Bytes that tmpfs counts, at least for an inode, and at most for an xattr beside its name and value."""
+Seen = TypeVar("Seen", bound=ProgramSeen)
 
 
 def operated(case: Case, conditions: Conditions) -> Plan[ProgramSeen]:
     """Lay out, mount with an upper, do the program, and mount the upper as a lower layer in the end."""
+    return (yield from _operated(case, conditions, ProgramSeen))
+
+
+def cramped(case: Case, conditions: Conditions) -> Plan[CrampedSeen]:
+    """The same where the upper's file system is soon full."""
+    return (yield from _operated(case, conditions, CrampedSeen))
+
+
+def _operated(case: Case, conditions: Conditions, sees: type[Seen]) -> Plan[Seen]:
     start = rehearsal.begun(case, how(case, conditions)).mounted
     plan = _Planned(case, start, conditions)
     results = yield Job(tuple(plan.steps), case.setup.backing)
     if failed := failure(results):
-        return ProgramSeen(start, {}, (), failed=failed)
-    return plan.read(results)
+        return sees(start, {}, (), failed=failed)
+    return plan.read(results, sees)
 
 
 def how(case: Case, conditions: Conditions) -> How:
@@ -121,16 +125,10 @@ class _Planned:
         chosen = options(replace(self.case.setup, options=_read_only(self.case)), conditions)
         self.steps += (Unmount("m"), Mount("n", (self.upper, *self.lowers), "", chosen), Walk("n"))
 
-    def read(self, results: Sequence[Result]) -> ProgramSeen:
+    def read(self, results: Sequence[Result], sees: type[Seen]) -> Seen:
         """What the results of the job say."""
         steps = tuple(_step_seen(operation, where, results) for operation, where in self.done)
-        return ProgramSeen(
-            self.start,
-            as_tree(results[self.look]),
-            steps,
-            as_tree(results[-1]),
-            cramped=bool(self.case.setup.room),
-        )
+        return sees(self.start, as_tree(results[self.look]), steps, as_tree(results[-1]))
 
 
 def _possible(operation: Operation, conditions: Conditions) -> Operation:
@@ -138,12 +136,6 @@ def _possible(operation: Operation, conditions: Conditions) -> Operation:
     if conditions.feature and conditions.delegate:
         return operation
     return replace(operation, args=tuple(pair for pair in operation.args if pair[0] != "feature"))
-
-
-def inodes(tree: Tree) -> int:
-    """What a tree takes of a tmpfs's inodes, which xattrs take a part of too (mm/shmem.c since 6.6)."""
-    size = sum(_XATTR + len(name) + len(value) for node in tree.values() for name, value in node.xattrs)
-    return len(tree) + -(-size // _INODE)
 
 
 class _Where:

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from dirmeta.generate.features import features
 from dirmeta.judge.bench import Bench
 from dirmeta.judge.confirm import describe, misbehaved
+from dirmeta.judge.coverage import met
 from dirmeta.judge.experiments import observe
 from dirmeta.judge.families import families
 from dirmeta.judge.family import Family
@@ -18,12 +18,12 @@ from dirmeta.judge.results import RuleResult, Verdict, together
 from dirmeta.labs.base import LabError, Misbehaviour
 from dirmeta.model import listing, paths, program
 from dirmeta.model.limits import Limits
-from dirmeta.model.mounted import How
+from dirmeta.model.mounted import drawn_for
 from dirmeta.model.rehearsal import rehearsed
 from dirmeta.model.stack import Case, Credentials, Operation, Setup
 from dirmeta.rules.catalogue import catalogue
 from dirmeta.rules.findings import Finding
-from dirmeta.rules.operated import ProgramSeen
+from dirmeta.rules.operated import CrampedSeen, ProgramSeen
 from dirmeta.rules.racing import RacesSeen
 from dirmeta.rules.registry import Trial
 from dirmeta.sandbox.credentials import CAPABILITIES
@@ -65,15 +65,15 @@ def fitted(case: Case, limits: Limits) -> Case:
     if setup.backing == Setup().backing and setup.backing not in limits.backings:
         setup = replace(setup, backing=limits.backings[0])
     case = replace(case, setup=setup)
-    for obstacle in (wrong_program(case.program), *obstacles(case, limits), _leads_astray(case)):
+    for obstacle in (wrong_program(case.program), *obstacles(case, limits), _leads_astray(case, limits)):
         if obstacle:
             raise UsageError(f"this case can not be done here: {obstacle}")
     return case
 
 
-def _leads_astray(case: Case) -> str:
+def _leads_astray(case: Case, limits: Limits) -> str:
     """Which operation of a program would be done to something else than it names, or nothing."""
-    how = How(True, case.setup.namespace, options=frozenset(case.setup.options))
+    how = drawn_for(case.setup, limits)
     for number, (operation, (state, _)) in enumerate(zip(case.program, rehearsed(case, how), strict=True), 1):
         node = state.mounted.shows(program.path(operation))
         if why := _astray(operation.op, node.kind if node is not None else ""):
@@ -112,8 +112,8 @@ def fitting(case: Case) -> list[list[Family]]:
 def _is_seen(case: Case, record: type) -> bool:
     """Whether a record tells of what is done to the case: nothing, or a program, or one in a race."""
     if not case.program:
-        return record not in (ProgramSeen, RacesSeen)
-    return record is (RacesSeen if case.setup.raced else ProgramSeen)
+        return record not in (ProgramSeen, CrampedSeen, RacesSeen)
+    return record is (RacesSeen if case.setup.raced else CrampedSeen if case.setup.room else ProgramSeen)
 
 
 def _judge(alike: Sequence[Family], case: Case, rules: Collection[str], bench: Bench) -> Iterator[RuleResult]:
@@ -155,7 +155,7 @@ def _result(rule: str, family: Family, trial: Trial, bench: Bench) -> RuleResult
     finding = next(check.judge(trial), None) if check.judge is not None else None
     if finding is not None:  # a witness that was made minimal need not have all that its rule is about
         return replace(_broken(finding, trial, bench), observed=observed)
-    if check.judge is None or (check.needs and not features(trial.case, check.needs.keys())):
+    if check.judge is None or (check.needs and not met(trial.case, trial.seen, check.needs.keys())):
         verdict: Verdict = "observed" if observed else "n/a"
         return RuleResult(rule, verdict, observed or "its situation is not in this case", int(bool(observed)))
     return RuleResult(rule, "pass", "", 1, observed=observed)

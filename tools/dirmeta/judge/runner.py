@@ -36,7 +36,7 @@ def run_shard(
     family: Family, name: str, shard: int, rules: Sequence[str], bench: Bench
 ) -> dict[str, RuleResult]:
     """Judge one shard's cases by the given rules of the family; rule → result."""
-    limits = bench.lab.limits
+    limits = bench.limits
     if why := family.lacks(limits):
         return {rule: RuleResult(rule, "n/a", why) for rule in rules}
     usable = tuple(each for each in limits.namespaces if each in family.namespaces)
@@ -60,7 +60,7 @@ class Shard:
     def __init__(self, family: Family, rules: Sequence[str], bench: Bench) -> None:
         self.family = family
         self.bench = bench
-        self.checks = [family.check(rule) for rule in rules]
+        self.checks = [family.check(rule).within(bench.limits) for rule in rules]
         self.coverage = Coverage()
         self.wanted = sys.maxsize
         self.began = time.monotonic()

@@ -17,6 +17,7 @@ from dirmeta.model.mounted import How, Mounted
 from dirmeta.model.mountoptions import words
 from dirmeta.model.overlayfs import Namespace
 from dirmeta.model.rehearsal import State
+from dirmeta.model.room import OVERLAYS_OWN, inodes
 from dirmeta.model.semantics import Policies
 from dirmeta.model.stack import Operation
 from dirmeta.model.tree import Node, Tree
@@ -50,10 +51,10 @@ class ModelLab:
 
     merger  the model of look-ups; a subclass of `Merger` to break it
     writer  the model of writing; a subclass of `Writer` to break it
+    delegate whether it has the feature
     """
 
     kernel = "model"
-    claims_feature = True
     log_readable = True
     remark = ""
 
@@ -63,7 +64,9 @@ class ModelLab:
         *,
         writer: type[Writer] = Writer,
         limits: Limits | None = None,
+        delegate: bool = True,
     ) -> None:
+        self.claims_feature = delegate
         self.writer = writer
         self.merger = merger
         self.limits = limits or Limits()
@@ -92,6 +95,7 @@ class _Scratch:
         self._directories: dict[str, Tree] = {}
         self._mounts: dict[str, tuple[Mount, State]] = {}
         self._options: dict[str, tuple[str, ...]] = {}
+        self._rooms: dict[str, int] = {}
         self._clock = _CLOCK
 
     def do(self, step: Step) -> Result:
@@ -106,8 +110,10 @@ class _Scratch:
             self._directories.pop(step.at, None)
         elif isinstance(step, IdMap):
             self._directories[step.at] = _mapped(self._directories[step.source], step)
-        elif isinstance(step, Freeze | Cramp):
-            return None  # an image holds what was there, and memory has room
+        elif isinstance(step, Freeze):
+            return None  # an image holds what was there
+        elif isinstance(step, Cramp):
+            self._rooms[step.at] = step.inodes
         elif isinstance(step, Walk):
             return dict(self._tree(step.at))
         elif isinstance(step, Agree):
@@ -128,12 +134,12 @@ class _Scratch:
     def _mount(self, step: Mount) -> None:
         self._options[step.at] = tuple(map(words, step.options))
         lowers = tuple(self._tree(name) for name in step.lowers[: len(step.lowers) - step.data_only][::-1])
+        how = _how(step, self._lab.claims_feature)
         if step.upper:
             upper = self._directories.setdefault(step.upper, {paths.ROOT: Node("directory")})
-            mounted = Mounted(lowers, upper, _how(step), self._lab.merger)
+            mounted = Mounted(lowers, upper, how, self._lab.merger)
             self._mounts[step.at] = step, State(mounted, read_only=("ro", "") in step.options)
             return
-        how = _how(step)
         merger = self._lab.merger(
             lowers, delegate=how.delegate, namespace=how.namespace, policies=how.policies
         )
@@ -155,12 +161,19 @@ class _Scratch:
         answer = rehearsal.expected(state, operation, self._lab.writer)
         if state.read_only and operation.op in program.CHANGES:
             return Outcome(answer.number or errno.EROFS)
+        if not answer.number and self._is_full(mount, answer.upper):
+            return Outcome(errno.ENOSPC)
         done = answer.number == 0
         upper = self._timed(answer.upper)
         state = rehearsal.called(state, operation, upper, done)
         self._mounts[at] = mount, state
         self._directories[mount.upper] = state.mounted.upper
         return Outcome(answer.number or 0)
+
+    def _is_full(self, mount: Mount, upper: Tree) -> bool:
+        """Whether an upper has become more than its file system holds."""
+        room = self._rooms.get(mount.upper.partition("/")[0])
+        return room is not None and inodes(upper) + OVERLAYS_OWN > room
 
     def _timed(self, tree: Tree) -> Tree:
         self._clock += 1
@@ -170,9 +183,9 @@ class _Scratch:
         }
 
 
-def _how(step: Mount) -> How:
+def _how(step: Mount, has_feature: bool) -> How:
     namespace: Namespace = "user" if ("userxattr", "") in step.options else "trusted"
-    delegate = ("dirmeta_delegate", "off") not in step.options
+    delegate = has_feature and ("dirmeta_delegate", "off") not in step.options
     return How(delegate, namespace, Policies(), options=frozenset(step.options))
 
 

@@ -109,9 +109,9 @@ class Leave:
             self.note(path, *rules)
 
     def note(self, path: str, *what: str) -> None:
-        """Something that the metadata at a path decided; and, so, whether that was delegated."""
+        """Something that the metadata at a path decided; and, so, whether marks do or would change that."""
         self.notes.update(what)
-        if self.mounted.is_delegated(path):
+        if self.mounted.by_marks(path) is not None:
             self.notes.update(f"delegated {each}" for each in what)
 
     def refused(self, path: str, rule: str) -> Denied:

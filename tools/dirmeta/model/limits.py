@@ -1,10 +1,11 @@
-"""What a place that cases run in can not do, so that generators draw nothing else."""
+"""What a place that cases run in can not do, and what it is held to, so that generators draw nothing else."""
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple, TypeVar
 
 from dirmeta.model.overlayfs import Namespace, Option
+from dirmeta.model.semantics import DEFAULT, Policies
 
 NUMBERS: Final = (4095, (1 << 20) - 1)
 """The greatest major and minor number that Linux has for devices."""
@@ -30,6 +31,9 @@ class Limits(NamedTuple):
     refused     mount options that the kernel does not take, as (namespace that the mount reads, option)
     mtime       the least and greatest mtime in ns, and the granularity in ns
     processors  processes that can run at the same moment
+    delegate    whether mounts are held to heed marks
+    switches    whether the feature can be switched on and off
+    policies    that mounts are held to
     """
 
     namespaces: tuple[Namespace, ...] = ("trusted", "user")
@@ -47,6 +51,9 @@ class Limits(NamedTuple):
     refused: tuple[tuple[Namespace, Option], ...] = ()
     mtime: tuple[int, int, int] = (-(1 << 62), 1 << 62, 1)
     processors: int = 1
+    delegate: bool = True
+    switches: bool = True
+    policies: Policies = DEFAULT
 
 
 def common(one: Limits, other: Limits) -> Limits:
@@ -71,6 +78,9 @@ def common(one: Limits, other: Limits) -> Limits:
             max(one.mtime[2], other.mtime[2]),
         ),
         processors=min(one.processors, other.processors),
+        delegate=one.delegate and other.delegate,
+        switches=one.switches and other.switches,
+        policies=one.policies,
     )
 
 

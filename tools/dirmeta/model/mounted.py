@@ -9,11 +9,13 @@ from functools import cached_property
 from typing import Final
 
 from dirmeta.model import overlayfs, paths
+from dirmeta.model.limits import Limits
 from dirmeta.model.lookup import Merger
 from dirmeta.model.overlayfs import Namespace, Option
 from dirmeta.model.semantics import DEFAULT, Policies
+from dirmeta.model.stack import Setup
 from dirmeta.model.tree import Node, Tree
-from dirmeta.model.view import View, is_marked
+from dirmeta.model.view import Place, View, is_marked, source
 
 EMPTY: Final[Tree] = {paths.ROOT: Node("directory")}
 """A fresh upper directory."""
@@ -80,6 +82,19 @@ class How:
         return overlayfs.mark_name(self.namespace)
 
 
+def drawn_for(setup: Setup, limits: Limits) -> How:
+    """How a place with such limits mounts what is drawn for it."""
+    return How(
+        limits.delegate,
+        setup.namespace,
+        limits.policies,
+        limits.trusted,
+        limits.escapes,
+        frozenset(setup.options),
+        setup.backing,
+    )
+
+
 @dataclass(frozen=True)
 class Mounted:
     """Raw trees, lowers lowest first; `merger` is the model of look-ups, a miniature's to break."""
@@ -115,9 +130,23 @@ class Mounted:
         places = self.view.contributors.get(path, ())
         return bool(places) and self.view.source[path] != places[0]
 
-    def was_delegated(self, path: str) -> bool:
-        """Whether a directory of the lower layers alone shows another metadata than its topmost one's."""
-        return self._below.is_delegated(path)
+    def by_marks(self, path: str) -> Place | None:
+        """The contributor whose metadata a directory shows where marks are heeded, if another one's shows
+        where they are not: whichever this mount does, it matters there."""
+        places = self.view.contributors.get(path, ())
+        if len(places) < 2 or (path == paths.ROOT and self.how.policies.root != "delegate"):
+            return None
+        found = source(places, [self.merged.is_marked(place) for place in places], self.how.policies)
+        return None if found == places[0] else found
+
+    def was_by_marks(self, path: str) -> bool:
+        """Whether marks matter for what a directory of the lower layers alone shows."""
+        return self._below.by_marks(path) is not None
+
+    def otherwise(self, path: str) -> Node | None:
+        """What a directory would show if marks were not heeded; of a mount that does not, if they were."""
+        place = None if self.how.delegate else self.by_marks(path)
+        return self.placeholder(path) if place is None else self.merged.node(place)
 
     @cached_property
     def _below(self) -> Mounted:

@@ -106,6 +106,14 @@ def chmodded(node: Node, who: Credentials, mode: int) -> int:
     return mode
 
 
+def created(above: Node, who: Credentials, mode: int) -> int:
+    """The mode that a new file has in a setgid directory: nobody makes programs that run as a group that he
+    is not in. Source: `mode_strip_sgid` of fs/inode.c."""
+    if mode & _SETGID and mode & 0o010 and not is_in(who, above.gid) and not has(who, "fsetid"):
+        return mode & ~_SETGID
+    return mode
+
+
 def keeps_setgid(node: Node, who: Credentials) -> bool:
     """Whether the setgid bit stays where an access ACL is set or removed; see `ovl_set_acl`."""
     return is_in(who, node.gid) or has(who, "fsetid")

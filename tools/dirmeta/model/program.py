@@ -57,7 +57,7 @@ OPERATIONS: Final[dict[str, Kind]] = {
 """Operation → what it takes.
 
 read        open(2) for reading; a directory is listed
-access      faccessat2(2) with AT_EACCESS; bits 4, 2, 1 for read, write, execute
+access      faccessat2(2) with AT_EACCESS and AT_SYMLINK_NOFOLLOW; bits 4, 2, 1 for read, write, execute
 rename      flags ``noreplace`` or ``exchange``
 utimens     mtime in nanoseconds; without one the time is now, which needs less permission
 setacl      an access ACL, or with type ``default`` a default one, as text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from dirmeta.model import oracle, paths, program
@@ -140,8 +140,12 @@ def ended(case: Case, how: How) -> State:
 
 def rehearsed(case: Case, how: How) -> Iterator[tuple[State, Expected | None]]:
     """The state before each operation, and what that comes to if all goes as it has to."""
-    state = begun(case, how)
-    for operation in case.program:
+    return followed(begun(case, how), case.program)
+
+
+def followed(state: State, operations: Iterable[Operation]) -> Iterator[tuple[State, Expected | None]]:
+    """As `rehearsed`, from a state."""
+    for operation in operations:
         if not program.OPERATIONS[operation.op].call:
             yield state, None
             state = remounted(state, operation)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 from typing import Any, Final
 
-from dirmeta.model import acl, overlayfs, paths, spelling
+from dirmeta.model import acl, overlayfs, paths, permission, spelling
 from dirmeta.model.leave import Denied, Leave, Target
 from dirmeta.model.mounted import Mounted, with_pairs, with_xattrs
 from dirmeta.model.stack import Credentials
@@ -92,8 +92,7 @@ class Upper(Leave):
         gid = above.gid if above.mode & SETGID else who.gid
         if above.mode & SETGID:
             self.note(directory, "ACCESS-SETGID")
-            if kind == "directory":
-                mode |= SETGID
+            mode = mode | SETGID if kind == "directory" else permission.created(above, who, mode)
         default = above.xattr(overlayfs.ACL_DEFAULT)
         xattrs: dict[str, bytes] = {}
         if default is not None and kind != "symlink":
@@ -119,7 +118,7 @@ class Upper(Leave):
         self.reasons[path] = "COPYUP-RECREATE" if was_whiteout else self._why_born(directory)
         if was_whiteout:
             self.notes.add("recreated")
-            if node.kind == "directory" and self.mounted.was_delegated(path):
+            if node.kind == "directory" and self.mounted.was_by_marks(path):
                 self.notes.add("delegated recreated")
 
     def _why_born(self, directory: str) -> str:

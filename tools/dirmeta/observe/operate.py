@@ -92,6 +92,13 @@ class Actor:
         return self._held[slot]
 
 
+def _chmod(path: str, mode: int) -> None:
+    """chmod(2) would change what a link leads to."""
+    if os.path.islink(path):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    os.chmod(path, mode)
+
+
 def _utimens(path: str, *times: int) -> None:
     """`times` are those of access and modification; none means now, which needs less permission."""
     if times:
@@ -149,7 +156,7 @@ def _drop_caches(_: str) -> None:
 
 
 _CALLS: Final[dict[str, Callable[..., Any]]] = {
-    "chmod": os.chmod,
+    "chmod": _chmod,
     "chown": os.lchown,
     "utimens": _utimens,
     "mkdir": os.mkdir,

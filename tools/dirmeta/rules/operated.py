@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from dirmeta.model import program, rehearsal
@@ -12,6 +13,7 @@ from dirmeta.model.rehearsal import State
 from dirmeta.model.stack import Credentials, Operation
 from dirmeta.model.tree import Tree
 from dirmeta.model.writer import Expected
+from dirmeta.rules.happenings import Step, happenings
 
 Look = tuple[int, int, int, int]
 """Mode, uid, gid and mtime in ns."""
@@ -39,7 +41,6 @@ class ProgramSeen:
 
     start   what lies there before
     view    what the mount shows before
-    cramped whether the upper's file system may be full
     reused  the view of a read-only mount with the upper as its topmost layer, at the end
     failed  why the mount could not be made or read; else ""
     """
@@ -49,7 +50,23 @@ class ProgramSeen:
     steps: tuple[StepSeen, ...]
     reused: Tree | None = None
     failed: str = ""
-    cramped: bool = False
+
+    @cached_property
+    def stepped(self) -> tuple[Stepped, ...]:
+        """The steps, each judged from what lay there before it."""
+        return tuple(_stepped(self))
+
+    @property
+    def sights(self) -> frozenset[str]:
+        """What happened."""
+        return happenings(
+            Step(each.before, each.operation, each.expected, each.seen.number) for each in self.stepped
+        )
+
+
+@dataclass(frozen=True)
+class CrampedSeen(ProgramSeen):
+    """As `ProgramSeen`, with an upper directory whose file system is soon full."""
 
 
 class Stepped(NamedTuple):
@@ -68,8 +85,7 @@ class Stepped(NamedTuple):
         return self.seen.operation
 
 
-def stepped(seen: ProgramSeen) -> Iterator[Stepped]:
-    """The steps of a program, each judged from what lay there before it."""
+def _stepped(seen: ProgramSeen) -> Iterator[Stepped]:
     state = State(seen.start)
     for step in seen.steps:
         operation = step.operation

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from itertools import permutations
+from functools import cached_property
+from itertools import permutations, zip_longest
 from typing import NamedTuple
 
 from dirmeta.model import listing, paths, program, rehearsal
@@ -14,6 +15,7 @@ from dirmeta.model.rehearsal import State
 from dirmeta.model.stack import Operation
 from dirmeta.model.tree import Node, Tree
 from dirmeta.rules.findings import Difference, Finding, differences
+from dirmeta.rules.happenings import Step, happenings
 from dirmeta.rules.registry import Trial, judges
 
 Metadata = tuple[int, int, int]
@@ -48,9 +50,20 @@ class RacesSeen:
 
     @property
     def sights(self) -> frozenset[str]:
-        """That somebody looked before the end: where nobody gets to, nothing can be seen to be torn."""
+        """That somebody looked before the end: where nobody gets to, nothing can be seen to be torn. And what
+        happens where they take turns."""
         changing = any(len(looks) > 1 for race in self.races for looks in race.looks.values())
-        return frozenset(("seen while it changes",) if changing else ())
+        return self._in_turn | (frozenset(("seen while it changes",)) if changing else frozenset())
+
+    @cached_property
+    def _in_turn(self) -> frozenset[str]:
+        turns = zip_longest(*self.actors)
+        program = [operation for turn in turns for operation in turn if operation is not None]
+        steps = zip(program, rehearsal.followed(State(self.start), program), strict=True)
+        return happenings(
+            Step(state, operation, expected, (expected and expected.number) or 0)
+            for operation, (state, expected) in steps
+        )
 
 
 class Serial(NamedTuple):

@@ -12,14 +12,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from dirmeta.model.limits import Limits
 from dirmeta.model.semantics import Policies
 from dirmeta.model.stack import Case
 from dirmeta.rules.findings import Finding
+from dirmeta.rules.happenings import HAPPENINGS
 
 Needs = Mapping[str, float]
 """Feature of a case, or sight → share of the cases that must have it, else the rule is unverified."""
-SIGHTS: Final = frozenset(("seen while it changes",))
+SIGHTS: Final = frozenset(("seen while it changes",)) | HAPPENINGS
 """What no case can have by itself, but what is seen of it: a record that can tell has a property `sights`."""
+WHERE: Final[Mapping[str, Callable[[Limits], bool]]] = {"switched back": lambda limits: limits.switches}
+"""Sight → whether it can be had in such a place; where it can not, it is not needed."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,11 @@ class Check:
     watch: Watch | None = None
     local: bool = False
     refusals: bool = False
+
+    def within(self, limits: Limits) -> Check:
+        """The check in such a place, where some of what it needs can not be had."""
+        missing = {each for each, is_had in WHERE.items() if not is_had(limits)}
+        return replace(self, needs={each: need for each, need in self.needs.items() if each not in missing})
 
 
 CHECKS: Final[dict[tuple[str, type], Check]] = {}

@@ -17,7 +17,7 @@ from dirmeta.model.stack import Operation
 from dirmeta.rules import left
 from dirmeta.rules.answers import UNTOUCHED, Broken, answer
 from dirmeta.rules.findings import Finding
-from dirmeta.rules.operated import ProgramSeen, Stepped, stepped
+from dirmeta.rules.operated import CrampedSeen, ProgramSeen, Stepped
 from dirmeta.rules.registry import Needs, Trial, judges
 
 
@@ -33,10 +33,10 @@ def _broken(seen: ProgramSeen, granularity: int) -> Iterator[Broken]:
     if seen.failed:
         yield (UNTOUCHED,), Finding("", "the mount", "mounted and run", seen.failed)
         return
-    step = None
-    for number, step in enumerate(stepped(seen), 1):
-        out_of_room = seen.cramped and _may_be_out_of_room(step)
-        judged = left.failed(step, granularity) if out_of_room else _judged(step, seen.cramped, granularity)
+    step, cramped = None, isinstance(seen, CrampedSeen)
+    for number, step in enumerate(seen.stepped, 1):
+        out_of_room = cramped and _may_be_out_of_room(step)
+        judged = left.failed(step, granularity) if out_of_room else _judged(step, cramped, granularity)
         for rules, finding in list(judged) or left.shown(step, granularity):
             yield rules, finding._replace(where=f"{finding.where}    {_after(number, step.operation)}")
     if seen.reused is not None:
@@ -104,7 +104,13 @@ NEEDS: Final[dict[str, Needs]] = {
     "COPYUP-FAIL": {"failed": 0.5},
     "COPYUP-REUSE": {"delegated touched": 0.2},
 }
-"""Rule → features of programs, see `dirmeta.generate.happenings`."""
+"""Rule → what has to happen in programs."""
 
-for _rule, _needs in NEEDS.items():
-    judges(_rule, ProgramSeen, _needs)(partial(_of, _rule))
+NEEDS_WHERE_IT_IS_CRAMPED: Final[dict[str, Needs]] = {
+    "COPYUP-PRESERVE": {"delegated copied up": 0.1, "no room left": 0.5},
+    "COPYUP-FAIL": {"no room left": 0.5},
+}
+
+for _seen, _rules in ((ProgramSeen, NEEDS), (CrampedSeen, NEEDS_WHERE_IT_IS_CRAMPED)):
+    for _rule, _needs in _rules.items():
+        judges(_rule, _seen, _needs)(partial(_of, _rule))

@@ -171,7 +171,7 @@ def statx(path: str) -> tuple[int, int, int, int]:
 
 def access(path: str, bits: int) -> None:
     """faccessat2(2) by the effective ids; OSError says why not, which os.access does not."""
-    if _libc.syscall(_FACCESSAT2, AT_FDCWD, _bytes(path), bits, AT_EACCESS):
+    if _libc.syscall(_FACCESSAT2, AT_FDCWD, _bytes(path), bits, AT_EACCESS | AT_SYMLINK_NOFOLLOW):
         _fail("access", path)
 
 

@@ -29,8 +29,18 @@ struct kind {
 static char buffer[WHOLE];
 static struct stat status;
 
+static bool is_link(const char *path)
+{
+	return !lstat(path, &status) && S_ISLNK(status.st_mode);
+}
+
+/* chmod(2) would change what a link leads to; open(2) says that it is one. */
 static void ask_chmod(struct operation *it)
 {
+	if (is_link(it->path)) {
+		queue(SYS_open, U(it->path), O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, 0, 0);
+		return;
+	}
 	queue(SYS_chmod, U(it->path), U(read_integer(it->in)), 0, 0, 0);
 }
 
@@ -160,7 +170,7 @@ static void tell_names(const struct operation *it, long size)
 
 static void ask_access(struct operation *it)
 {
-	queue(SYS_faccessat2, U(AT_FDCWD), U(it->path), U(read_integer(it->in)), AT_EACCESS, 0);
+	queue(SYS_faccessat2, U(AT_FDCWD), U(it->path), U(read_integer(it->in)), AT_EACCESS | AT_SYMLINK_NOFOLLOW, 0);
 }
 
 static void ask_hold(struct operation *it)
