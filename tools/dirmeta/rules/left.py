@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from dirmeta.model import listing, overlayfs, paths, program
-from dirmeta.model.mounted import Mounted
+from dirmeta.model.mounted import Mounted, with_xattrs
 from dirmeta.model.stack import Operation
 from dirmeta.model.tree import Node, Tree
 from dirmeta.model.writer import Expected
@@ -19,6 +19,8 @@ from dirmeta.rules.words import describe
 
 _CLOCK: Final = 1_600_000_000 * 1_000_000_000
 """Times later than this, in ns, that no case sets are the clock's."""
+_CAPABILITY: Final = "security.capability"
+_PRIVILEGED: Final = 0o6000
 _MEANINGFUL: Final = (overlayfs.OPAQUE, overlayfs.REDIRECT, overlayfs.MARK)
 """Of overlayfs's own xattrs, those that decide what an upper means."""
 
@@ -43,21 +45,22 @@ def _changes(step: Stepped, expected: Expected) -> bool:
 
 
 def done(step: Stepped, expected: Expected, granularity: int) -> Iterator[Broken]:
-    """The operation was done, as it has to be."""
-    upper = _meaningful(expected.upper, step)
-    mounted = replace(step.before.mounted, upper=expected.upper)
+    """The operation was done, as it has to be. Of what may stand in the upper in two ways, what stands there
+    decides what has to show."""
     assert step.seen.view is not None and step.seen.upper is not None
-    settled = replace(mounted, upper={**expected.upper, **expected.either})
-    otherwise = {each.path for each in _differences(settled.view.tree, step.seen.view, granularity)}
-    for each in _differences(mounted.view.tree, step.seen.view, granularity):
-        if each.path in otherwise or each.path not in expected.either:
-            yield _difference(step, expected, each, "")
-    yield from _untimely(step, expected, mounted.view.tree, step.seen.view)
     seen = _meaningful(step.seen.upper, step)
-    for each in _differences(upper, seen, granularity):
-        other = expected.either.get(each.path)
-        if other is None or _differences({"": _plain(other, step)}, {"": seen[each.path]}, granularity):
-            yield _difference(step, expected, each, " in the upper")
+    either = {
+        path: node
+        for path, node in expected.either.items()
+        if path in seen and not _differences({path: _plain(node, step)}, {path: seen[path]}, granularity)
+    }
+    upper = {**expected.upper, **either}
+    mounted = replace(step.before.mounted, upper=upper)
+    for each in _differences(mounted.view.tree, step.seen.view, granularity):
+        yield _difference(step, expected, each, "")
+    yield from _untimely(step, expected, mounted.view.tree, step.seen.view)
+    for each in _differences(_meaningful(upper, step), seen, granularity):
+        yield _difference(step, expected, each, " in the upper")
 
 
 def _difference(step: Stepped, expected: Expected, each: Difference, place: str) -> Broken:
@@ -137,29 +140,54 @@ def _may_be_retimed(step: Stepped, each: Difference) -> bool:
 
 
 def _may_be_emptied(step: Stepped, each: Difference) -> bool:
-    """Whether this is a file that open(2) with O_TRUNC has emptied, or copied up so, before it failed."""
-    return step.operation.op == "write" and each.path == program.path(step.operation)
+    """Whether this is a file that open(2) with O_TRUNC has emptied, or copied up so, before there was no
+    room: without content or privileges, with another time, and as it was else."""
+    before, saw = step.before.mounted.shows(each.path), each.saw
+    asked = step.operation.op == "write" and step.seen.number == errno.ENOSPC
+    if not asked or each.path != program.path(step.operation) or before is None or saw is None:
+        return False
+    was, now = (_plain(node, step)._replace(mtime=None, link="") for node in (before, saw))
+    now = now._replace(content=now.content or was.content)
+    return now in (was, with_xattrs(was, {_CAPABILITY: None})._replace(mode=was.mode & ~_PRIVILEGED))
 
 
 def _is_copied_up(step: Stepped, path: str, node: Node | None, granularity: int) -> bool:
     """Whether an upper has no more than what shows of a directory that the operation is about, or had it
-    already; a rename that fails late leaves an opaque xattr or a redirect that change nothing."""
+    already."""
     before = step.before.mounted
     shown = before.shows(path)
     if node is None or shown is None or not _is_on_the_way(step, path):
         return False
-    if before.is_marked_upper(path) and node.xattr(before.how.mark) == overlayfs.YES:
-        return True  # while it is marked, what it has of its own does not count, or the view says so
-    seen = node._replace(xattrs=_without_own(node, step))
+    seen = _without_notes(node, step)
     possible = [before.stored(shown), before.upper.get(path, shown)]
-    plain = [_plain(each, step) for each in possible]
-    plain = [each._replace(xattrs=_without_own(each, step)) for each in plain]
-    return any(not _differences({"": each}, {"": seen}, granularity) for each in plain)
+    whole, own = (_without_notes(_plain(each, step), step) for each in possible)
+    if any(not _differences({"": each}, {"": seen}, granularity) for each in (whole, own)):
+        return True
+    return before.is_marked_upper(path) and _is_between(own, seen, whole, before.how.prefix)
 
 
-def _without_own(node: Node, step: Stepped) -> tuple[tuple[str, bytes], ...]:
-    own = {step.before.mounted.how.prefix + word for word in (overlayfs.OPAQUE, overlayfs.REDIRECT)}
-    return tuple(pair for pair in node.xattrs if pair[0] not in own)
+def _is_between(own: Node, seen: Node, whole: Node, prefix: str) -> bool:
+    """Whether storing the whole of what shows in a marked directory has come so far: each attribute is the
+    old or the new one, what is overlayfs's own is there, the mark too, and an ACL that came or went took
+    the permission bits with it."""
+    old, new, now = (set(each.xattrs) for each in (own, whole, seen))
+    private = {pair for pair in old if pair[0].startswith(prefix)}
+    modes = {one.mode & ~0o777 | other.mode & 0o777 for one in (own, whole) for other in (own, whole)}
+    return (
+        (old & new) | private <= now <= old | new
+        and seen.mode in modes
+        and seen.uid in (own.uid, whole.uid)
+        and seen.gid in (own.gid, whole.gid)
+        and seen.mtime in (own.mtime, whole.mtime)
+    )
+
+
+def _without_notes(node: Node, step: Stepped) -> Node:
+    """Without what a rename that fails late may leave, and changes nothing: an opaque xattr or a redirect."""
+    if step.operation.op != "rename":
+        return node
+    notes = {step.before.mounted.how.prefix + word for word in (overlayfs.OPAQUE, overlayfs.REDIRECT)}
+    return node._replace(xattrs=tuple(pair for pair in node.xattrs if pair[0] not in notes))
 
 
 def _is_on_the_way(step: Stepped, path: str) -> bool:

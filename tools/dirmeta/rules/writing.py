@@ -45,10 +45,11 @@ def _broken(seen: ProgramSeen, granularity: int) -> Iterator[Broken]:
 
 
 def _may_be_out_of_room(step: Stepped) -> bool:
-    """Whether this is what overlayfs answers where nothing more can be stored; a redirect is an xattr too."""
+    """Whether this is what overlayfs answers to a change where nothing more can be stored; of a redirect,
+    which is an xattr, it says that it has to be copied."""
     if step.seen.number == errno.EXDEV:
-        return step.operation.op == "rename"
-    return step.seen.number == errno.ENOSPC
+        return step.operation.op == "rename" and step.before.mounted.how.redirects
+    return step.seen.number == errno.ENOSPC and step.operation.op in program.CHANGES
 
 
 def _after(number: int, operation: Operation) -> str:
