@@ -1,7 +1,8 @@
-"""Several processes stat, create, chmod, chown and rename in the same delegated directories.
+"""Several processes stat, create, chmod and chown in the same delegated directories, and rename them.
 
-What they leave, and what they are answered, is what some serial order of their operations comes to; and
-whoever looks meanwhile sees the metadata of one layer, or what was made of it, never a mixture.
+What they leave in the mount and in the upper directory, and what they are answered, is what some serial order
+of their operations comes to; and whoever looks meanwhile sees the metadata of one layer, or what was made of
+it, never a mixture.
 """
 
 from dirmeta.generate import races
@@ -12,6 +13,8 @@ from dirmeta.rules.racing import RacesSeen
 
 at_once = family(
     "COPYUP-PRESERVE",
+    "COPYUP-UNMARKED",
+    "COPYUP-UPPERMARK",
     "MERGE-TOGETHER",
     draws=one_by_one(races.cases),
     does=raced,

@@ -198,8 +198,8 @@ def judged(lab: Lab, case: Case) -> list[RuleResult]:
 def test_a_race_is_tried_until_something_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     case = fitted(then("chmod a mode=0711", layers="setup raced=on\nlayer 1  a/f"), Limits())
     start = rehearsal.begun(case, How(True)).mounted
-    right = rehearsal.ended(case, How(True)).mounted.view.tree
-    torn = RaceSeen(((0,),), {"a": frozenset({(0o123, 4, 5)})}, right)
+    right = rehearsal.ended(case, How(True)).mounted
+    torn = RaceSeen(((0,),), {"a": frozenset({(0o123, 4, 5)})}, right.view.tree, right.upper)
     tries = iter([torn._replace(looks={}), torn._replace(looks={}), torn])
     monkeypatch.setattr(replaying, "observe", lambda *_: RacesSeen(start, (case.program,), (next(tries),)))
     results = {result.rule: result for result in judged(ModelLab(), case)}

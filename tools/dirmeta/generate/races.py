@@ -28,7 +28,7 @@ _DIRECTORIES: Final = 2
 def cases(limits: Limits) -> SearchStrategy[Case]:
     """Cases with up to `OPERATIONS` operations by the mounter, in at most `_DIRECTORIES` directories: those
     in which marks matter, if there are any."""
-    size = 8 + wellformed.STACK_SIZE + FOUNDED + OPERATIONS * _BYTES
+    size = 16 + wellformed.STACK_SIZE + FOUNDED + OPERATIONS * _BYTES
     return strategies.drawn(size, lambda choices: _case(choices, limits))
 
 
@@ -46,11 +46,32 @@ def _case(choices: Choices, limits: Limits) -> Case:
     found = sorted(path for path in mounted.view.contributors if path)
     chosen = [path for path in found if mounted.by_marks(path)] or found or [paths.ROOT]
     places = [choices.pick(chosen) for _ in range(_DIRECTORIES)]
+    moves = _moves(choices, places)
+    places += [str(dict(args)["to"]) for _, args in moves[:1]]
     program = [_operation(choices.part(_BYTES), places, pools(limits)) for _ in range(OPERATIONS)]
     if choices.chance(2, 3):  # a mixture of mode and owner shows where one process changes both
         for number, act in enumerate(choices.pick((_MODE_FIRST, _MODE_FIRST[::-1]))):
             program[number * ACTORS] = Operation(*act(choices, places[0], places, pools(limits)))
+    for actor, move in enumerate(moves, 1):
+        program[actor + ACTORS * choices.index(2)] = Operation(*move)
     return replace(case, program=tuple(program))
+
+
+def _moves(choices: Choices, places: list[str]) -> list[_Done]:
+    """Renames of directories that are operated on, by as many processes: none, one, or another that takes it
+    back or gives two directories each other's names."""
+    source, other = places if choices.chance(1, 2) else reversed(places)
+    if not choices.chance(2, 3) or source == paths.ROOT:
+        return []
+    apart = not (source == other or paths.below(source, other) or paths.below(other, source))
+    there = [paths.ROOT, paths.parent(source), *([other] if apart else [])]
+    to = paths.join(choices.pick(there), _MOVED)
+    moves: list[_Done] = [("rename", (("path", source), ("to", to)))]
+    if choices.chance(1, 3):
+        moves.append(("rename", (("path", to), ("to", source))))
+    elif apart and choices.chance(1, 3):
+        moves.append(("rename", (("path", source), ("to", other), ("flags", "exchange"))))
+    return moves
 
 
 def _operation(choices: Choices, places: list[str], pool: Pools) -> Operation:
@@ -60,6 +81,7 @@ def _operation(choices: Choices, places: list[str], pool: Pools) -> Operation:
 
 _Done = tuple[str, tuple[tuple[str, str | int], ...]]
 _Act = Callable[[Choices, str, list[str], Pools], _Done]
+_MOVED: Final = "moved"
 _NAMES: Final = ("new", "other", "added")
 _MODES: Final = (0o755, 0o700, 0o1777, 0o2775)
 

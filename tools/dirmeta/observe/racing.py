@@ -6,7 +6,7 @@ import fcntl
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -22,6 +22,8 @@ _END: Final = "race.end"
 
 Metadata = tuple[int, int, int]
 Seen = dict[str, set[Metadata]]
+Watched = tuple[Seen, Seen]
+"""What was seen, and what who reads mode and owner of two looks would have."""
 
 
 class Racers:
@@ -30,7 +32,7 @@ class Racers:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._actors: list[Fork[Sequence[Operate], list[Outcome]]] = []
-        self._watchers: list[Fork[Sequence[str], Seen]] = []
+        self._watchers: list[Fork[Sequence[str], Watched]] = []
 
     def race(self, step: Race) -> Raced:
         """Do the step."""
@@ -52,11 +54,9 @@ class Racers:
                 watcher.ask(step.watched)
         outcomes = tuple(tuple(actor.answer()) for actor, *_ in running)
         os.close(os.open(_END, os.O_CREAT | os.O_WRONLY))
-        looks: defaultdict[str, set[Metadata]] = defaultdict(set)
-        for _, watcher, _ in running:
-            for path, seen in watcher.answer().items():
-                looks[path] |= seen
-        return Raced(outcomes, {path: frozenset(seen) for path, seen in looks.items()})
+        watched = [watcher.answer() for _, watcher, _ in running]
+        looks, mixed = (_together(each) for each in zip(*watched, strict=True))
+        return Raced(outcomes, looks, mixed)
 
     def close(self) -> None:
         for actor in self._actors:
@@ -69,6 +69,14 @@ class Racers:
         actor = Actor(self._kernel)
         _wait()
         return [actor.do(operation) for operation in todo]
+
+
+def _together(watched: Iterable[Seen]) -> dict[str, frozenset[Metadata]]:
+    found: defaultdict[str, set[Metadata]] = defaultdict(set)
+    for each in watched:
+        for path, seen in each.items():
+            found[path] |= seen
+    return {path: frozenset(seen) for path, seen in found.items()}
 
 
 def _nothing() -> None:
@@ -95,18 +103,31 @@ def _wait() -> None:
         os.close(fd)
 
 
-def _watch(watched: Sequence[str]) -> Seen:
+def _watch(watched: Sequence[str]) -> Watched:
     """All that can be seen of some directories until the others have finished, and once after."""
     seen: Seen = {path: set() for path in watched}
+    mixed: Seen = {path: set() for path in watched}
+    last: dict[str, Metadata | None] = dict.fromkeys(watched)
     _wait()
     finished = False
     while not finished:
         finished = os.path.lexists(_END)
         for path in watched:
-            try:
-                status = os.lstat(path)
-            except OSError:  # it may be gone, or be somewhere else
+            now, before = _look(path), last[path]
+            last[path] = now
+            if now is None:
                 continue
-            if stat.S_ISDIR(status.st_mode):
-                seen[path].add((stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid))
-    return seen
+            seen[path].add(now)
+            if before is not None and before != now:
+                mixed[path] |= {(before[0], *now[1:]), (now[0], *before[1:])}
+    return seen, mixed
+
+
+def _look(path: str) -> Metadata | None:
+    try:
+        status = os.lstat(path)
+    except OSError:  # it may be gone, or be somewhere else
+        return None
+    if not stat.S_ISDIR(status.st_mode):
+        return None
+    return stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid

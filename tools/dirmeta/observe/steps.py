@@ -230,10 +230,13 @@ class Raced(NamedTuple):
 
     outcomes  of each actor's operations
     looks     path → every (mode, uid, gid) that was seen there
+    mixed     path → the mode of one look with the owner of the next, and the other way round, where those
+              differ: what who reads them at two moments would have
     """
 
     outcomes: tuple[tuple[Outcome, ...], ...]
     looks: dict[str, frozenset[tuple[int, int, int]]]
+    mixed: dict[str, frozenset[tuple[int, int, int]]]
 
 
 class Failure(NamedTuple):

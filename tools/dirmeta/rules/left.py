@@ -15,14 +15,11 @@ from dirmeta.model.writer import Expected
 from dirmeta.rules.answers import UNTOUCHED, Broken, by_call, is_about_upper_mark, name, named
 from dirmeta.rules.findings import Difference, Finding, differences
 from dirmeta.rules.operated import Stepped
+from dirmeta.rules.uppers import CLOCK, meaningful, plain
 from dirmeta.rules.words import describe
 
-_CLOCK: Final = 1_600_000_000 * 1_000_000_000
-"""Times later than this, in ns, that no case sets are the clock's."""
 _CAPABILITY: Final = "security.capability"
 _PRIVILEGED: Final = 0o6000
-_MEANINGFUL: Final = (overlayfs.OPAQUE, overlayfs.REDIRECT, overlayfs.MARK)
-"""Of overlayfs's own xattrs, those that decide what an upper means."""
 
 
 def _differences(want: Tree, saw: Tree, granularity: int) -> list[Difference]:
@@ -48,18 +45,19 @@ def done(step: Stepped, expected: Expected, granularity: int) -> Iterator[Broken
     """The operation was done, as it has to be. Of what may stand in the upper in two ways, what stands there
     decides what has to show."""
     assert step.seen.view is not None and step.seen.upper is not None
-    seen = _meaningful(step.seen.upper, step)
+    how = step.before.mounted.how
+    seen = meaningful(step.seen.upper, how)
     either = {
         path: node
         for path, node in expected.either.items()
-        if path in seen and not _differences({path: _plain(node, step)}, {path: seen[path]}, granularity)
+        if path in seen and not _differences({path: plain(node, how)}, {path: seen[path]}, granularity)
     }
     upper = {**expected.upper, **either}
     mounted = replace(step.before.mounted, upper=upper)
     for each in _differences(mounted.view.tree, step.seen.view, granularity):
         yield _difference(step, expected, each, "")
     yield from _untimely(step, expected, mounted.view.tree, step.seen.view)
-    for each in _differences(_meaningful(upper, step), seen, granularity):
+    for each in _differences(meaningful(upper, how), seen, granularity):
         yield _difference(step, expected, each, " in the upper")
 
 
@@ -96,7 +94,7 @@ def _untimely(step: Stepped, expected: Expected, want: Tree, saw: Tree) -> Itera
         if node.mtime is not None or seen is None or seen.mtime is None:
             continue
         earlier = before[path].mtime if path in before else None
-        if seen.mtime < _CLOCK or (seen.mtime == earlier and earlier in _set_times(step)):
+        if seen.mtime < CLOCK or (seen.mtime == earlier and earlier in _set_times(step)):
             words = listing.time_text(seen.mtime)
             rule = expected.reasons.get(path, "COPYUP-MTIME")
             rules = ("COPYUP-UPPERMARK",) if is_about_upper_mark(step, path) else (rule,)
@@ -118,7 +116,7 @@ def failed(step: Stepped, granularity: int) -> Iterator[Broken]:
         if not _is_not_overlayfs(step, each):
             want, saw = describe(each)
             yield rules, Finding("", each.path or ".", want, saw, node=each.saw)
-    want_upper, seen_upper = _meaningful(before.upper, step), _meaningful(step.seen.upper, step)
+    want_upper, seen_upper = meaningful(before.upper, before.how), meaningful(step.seen.upper, before.how)
     for each in _differences(want_upper, seen_upper, granularity):
         copied_up = _is_copied_up(step, each.path, seen_upper.get(each.path), granularity)
         if not copied_up and not _is_not_overlayfs(step, each):
@@ -146,7 +144,7 @@ def _may_be_emptied(step: Stepped, each: Difference) -> bool:
     asked = step.operation.op == "write" and step.seen.number == errno.ENOSPC
     if not asked or each.path != program.path(step.operation) or before is None or saw is None:
         return False
-    was, now = (_plain(node, step)._replace(mtime=None, link="") for node in (before, saw))
+    was, now = (plain(node, step.before.mounted.how)._replace(mtime=None, link="") for node in (before, saw))
     now = now._replace(content=now.content or was.content)
     return now in (was, with_xattrs(was, {_CAPABILITY: None})._replace(mode=was.mode & ~_PRIVILEGED))
 
@@ -160,7 +158,7 @@ def _is_copied_up(step: Stepped, path: str, node: Node | None, granularity: int)
         return False
     seen = _without_notes(node, step)
     possible = [before.stored(shown), before.upper.get(path, shown)]
-    whole, own = (_without_notes(_plain(each, step), step) for each in possible)
+    whole, own = (_without_notes(plain(each, before.how), step) for each in possible)
     if any(not _differences({"": each}, {"": seen}, granularity) for each in (whole, own)):
         return True
     return before.is_marked_upper(path) and _is_between(own, seen, whole, before.how.prefix)
@@ -240,7 +238,7 @@ def remounted(step: Stepped, granularity: int) -> Iterator[Broken]:
     before, after = step.before.mounted, replace(step.after.mounted, upper=step.before.mounted.upper)
     for each in _differences(after.view.tree, step.seen.view, granularity):
         yield _remounting(step, each, "")
-    want, saw = _meaningful(before.upper, step), _meaningful(step.seen.upper, step)
+    want, saw = meaningful(before.upper, before.how), meaningful(step.seen.upper, before.how)
     for each in _differences(want, saw, granularity):
         yield _remounting(step, each, " in the upper")
 
@@ -279,20 +277,3 @@ def reused(mounted: Mounted, seen: Tree, granularity: int) -> Iterator[Broken]:
         want, saw = describe(each)
         where = f"{each.path or '.'}    the upper as a lower layer"
         yield ("COPYUP-REUSE",), Finding("", where, want, saw, node=each.saw)
-
-
-def _meaningful(tree: Tree, step: Stepped) -> Tree:
-    """A raw upper without what overlayfs notes there for purposes of its own."""
-    return {path: _plain(node, step) for path, node in tree.items()}
-
-
-def _plain(node: Node, step: Stepped) -> Node:
-    how = step.before.mounted.how
-    escaped = how.prefix + "overlay."
-    kept = {how.prefix + word for word in _MEANINGFUL} if node.kind == "directory" else set()
-    xattrs = tuple(
-        pair
-        for pair in node.xattrs
-        if not pair[0].startswith(how.prefix) or pair[0] in kept or pair[0].startswith(escaped)
-    )
-    return node._replace(xattrs=xattrs)

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import permutations, zip_longest
-from typing import NamedTuple
+from itertools import zip_longest
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
-from dirmeta.model import listing, paths, program, rehearsal
+from dirmeta.model import listing, rehearsal
 from dirmeta.model.mounted import Mounted
 from dirmeta.model.rehearsal import State
 from dirmeta.model.stack import Operation
-from dirmeta.model.tree import Node, Tree
-from dirmeta.rules.findings import Difference, Finding, differences
+from dirmeta.model.tree import Tree
+from dirmeta.rules.endings import Wrong, closest
+from dirmeta.rules.findings import Finding
 from dirmeta.rules.happenings import Step, happenings
 from dirmeta.rules.registry import Trial, judges
+from dirmeta.rules.serial import Metadata, Serial, serial
+from dirmeta.rules.words import describe
 
-Metadata = tuple[int, int, int]
-"""Mode, uid and gid."""
+TORN: Final = "a torn reader is caught"
+"""That who reads mode and owner at two moments is seen to do so, as a kernel would be that does the same."""
+_TOUCHED: Final = {"delegated touched": 0.1, "delegated changed": 0.3}
 
 
 class RaceSeen(NamedTuple):
@@ -28,11 +32,15 @@ class RaceSeen(NamedTuple):
     answers  the errno of each operation, by actor
     looks    path → every metadata that was seen there meanwhile
     view     what the mount shows afterwards
+    upper    the raw upper directory, once that is unmounted
+    mixed    path → the mode of one look with the owner of the next, and the other way round
     """
 
     answers: tuple[tuple[int, ...], ...]
     looks: Mapping[str, frozenset[Metadata]]
     view: Tree
+    upper: Tree
+    mixed: Mapping[str, frozenset[Metadata]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -48,12 +56,20 @@ class RacesSeen:
     races: tuple[RaceSeen, ...]
     failed: str = ""
 
+    @cached_property
+    def orders(self) -> list[Serial]:
+        """What the serial orders of each race come to."""
+        return [serial(self.start, self.actors, race.answers) for race in self.races]
+
     @property
     def sights(self) -> frozenset[str]:
-        """That somebody looked before the end: where nobody gets to, nothing can be seen to be torn. And what
-        happens where they take turns."""
-        changing = any(len(looks) > 1 for race in self.races for looks in race.looks.values())
-        return self._in_turn | (frozenset(("seen while it changes",)) if changing else frozenset())
+        """What a pass is worth: where a reader that is torn by design is not caught, no kernel's can be. And
+        what happens where they take turns."""
+        caught = any(
+            orders.ends and next(_torn(race.mixed, orders), None)
+            for race, orders in zip(self.races, self.orders, strict=True)
+        )
+        return self._in_turn | (frozenset((TORN,)) if caught else frozenset())
 
     @cached_property
     def _in_turn(self) -> frozenset[str]:
@@ -66,137 +82,73 @@ class RacesSeen:
         )
 
 
-class Serial(NamedTuple):
-    """Everything that serial orders with these answers come to.
-
-    ends  the views at their ends
-    met   path → metadata of the directory there at some moment of one of them
-    """
-
-    ends: list[Tree]
-    met: dict[str, set[Metadata]]
-
-
-_Moment = tuple[tuple[int, ...], frozenset[tuple[str, Node]]]
-"""How many operations of each actor are done, and what that left in the upper."""
+def _torn(
+    looks: Mapping[str, frozenset[Metadata]], orders: Serial
+) -> Iterator[tuple[str, Metadata, set[Metadata]]]:
+    """What was seen at a path that was there at no moment of any order, and what was."""
+    for path, seen in looks.items():
+        met: set[Metadata] = set().union(*(orders.met.get(each, ()) for each in orders.also(path)))
+        for look in sorted(seen - met):
+            yield path, look, met
 
 
-def serial(start: Mounted, actors: Sequence[Sequence[Operation]], answers: Sequence[Sequence[int]]) -> Serial:
-    """Go through all serial orders in which each operation is answered as it was."""
-    begin = _moment((0,) * len(actors), State(start))
-    states: dict[_Moment, State] = {begin: State(start)}
-    before: defaultdict[_Moment, list[_Moment]] = defaultdict(list)
-    todo = [begin]
-    while todo:
-        moment = todo.pop()
-        for number, after in _followers(states[moment], moment[0], actors, answers):
-            done = tuple(count + (actor == number) for actor, count in enumerate(moment[0]))
-            following = _moment(done, after)
-            before[following].append(moment)
-            if following not in states:
-                states[following] = after
-                todo.append(following)
-    all_done = tuple(map(len, actors))
-    ends = [moment for moment in states if moment[0] == all_done]
-    met: defaultdict[str, set[Metadata]] = defaultdict(set)
-    for moment in _on_the_way(ends, before):
-        view = states[moment].mounted.view
-        for path in view.contributors:
-            node = view.tree[path]
-            met[path].add((node.mode, node.uid, node.gid))
-    return Serial([states[moment].mounted.view.tree for moment in ends], met)
-
-
-def _moment(done: tuple[int, ...], state: State) -> _Moment:
-    return done, frozenset(state.mounted.upper.items())
-
-
-def _followers(
-    state: State, done: Sequence[int], actors: Sequence[Sequence[Operation]], answers: Sequence[Sequence[int]]
-) -> Iterator[tuple[int, State]]:
-    """Whose operation can be next with the answer that it had, and the state after it."""
-    for number, actor in enumerate(actors):
-        if done[number] == len(actor):
-            continue
-        operation, answer = actor[done[number]], answers[number][done[number]]
-        expected = rehearsal.expected(state, operation)
-        if expected.allows(answer):
-            upper = state.mounted.upper if answer else expected.upper
-            yield number, rehearsal.called(state, operation, upper, answer == 0)
-
-
-def _on_the_way(ends: Iterable[_Moment], before: Mapping[_Moment, Iterable[_Moment]]) -> set[_Moment]:
-    """The moments from which an end can be reached; others belong to no order."""
-    found: set[_Moment] = set()
-    todo = list(ends)
-    while todo:
-        moment = todo.pop()
-        if moment not in found:
-            found.add(moment)
-            todo += before.get(moment, ())
+def _wrong(trial: Trial) -> list[tuple[RaceSeen, list[Wrong] | None]]:
+    """Each race, and in what it differs from the order that it is like most; None where no order has its
+    answers."""
+    if "wrong" not in trial.memo:
+        seen: RacesSeen = trial.seen
+        trial.memo["wrong"] = [
+            (race, closest(orders, race.view, race.upper, trial.terms.granularity))
+            for race, orders in zip(seen.races, seen.orders, strict=True)
+        ]
+    found: list[tuple[RaceSeen, list[Wrong] | None]] = trial.memo["wrong"]
     return found
 
 
-def _orders(trial: Trial) -> list[Serial]:
-    if "serial" not in trial.memo:
-        seen: RacesSeen = trial.memo.setdefault("seen", trial.seen)
-        trial.memo["serial"] = [serial(seen.start, seen.actors, race.answers) for race in seen.races]
-    found: list[Serial] = trial.memo["serial"]
-    return found
+def _is_mark(each: Wrong, seen: RacesSeen) -> bool:
+    return each.in_upper and each.difference.name == seen.start.how.mark
 
 
-@judges("COPYUP-PRESERVE", RacesSeen, {"delegated touched": 0.1, "delegated changed": 0.3})
+@judges("COPYUP-PRESERVE", RacesSeen, _TOUCHED)
 def comes_to_a_serial_order(trial: Trial) -> Iterator[Finding]:
-    """What processes that change delegated directories at the same time leave is what they leave one after
-    another, in some order."""
+    """What processes that change delegated directories at the same time leave, in the mount and in the upper
+    directory, is what they leave one after another, in some order."""
     seen: RacesSeen = trial.seen
     if seen.failed:
         yield Finding("COPYUP-PRESERVE", "the mount", "mounted and run", seen.failed)
         return
-    lost = times_that_may_be_lost(seen)
-    for race, orders in zip(seen.races, _orders(trial), strict=True):
-        wrong = [_wrong(end, race.view, lost, trial.terms.granularity) for end in orders.ends]
-        if not wrong:
+    for race, wrong in _wrong(trial):
+        if wrong is None:
             said = _answers(seen, race)
             yield Finding("COPYUP-PRESERVE", "the answers", "those of some serial order", said)
-        elif least := min(wrong, key=len):
-            where = ", ".join(dict.fromkeys(each.path or "." for each in least))
-            what = f"another {least[0].what}"
-            yield Finding("COPYUP-PRESERVE", where, "what some serial order leaves", what)
+            continue
+        others = [each for each in wrong if not _is_mark(each, seen)]
+        if others:
+            where = ", ".join(dict.fromkeys(each.where for each in others))
+            want, saw = describe(others[0].difference)
+            yield Finding("COPYUP-PRESERVE", where, f"{want}, as some serial order leaves it", saw)
 
 
-def _wrong(want: Tree, saw: Tree, lost: Set[str], granularity: int) -> list[Difference]:
-    """In what an end differs from what is there; see `times_that_may_be_lost` for `lost`."""
-    return [
-        each
-        for each in differences(want, saw, granularity)
-        if each.what != "link" and not (each.what == "mtime" and each.path in lost)
-    ]
+@judges("COPYUP-UNMARKED", RacesSeen, _TOUCHED)
+def leaves_no_mark(trial: Trial) -> Iterator[Finding]:
+    """What they copy up at the same time has no mark in the upper directory."""
+    yield from _marks("COPYUP-UNMARKED", trial, lay_there=False)
 
 
-def times_that_may_be_lost(seen: RacesSeen) -> frozenset[str]:
-    """Directories whose mtime two processes can undo each other.
-
-    Copy-up, the stock one as well, reads the parent's mtime first and puts it back last, holding nothing in
-    between (ovl_copy_up_one, `pstat`): what another copy-up or utimensat does there meanwhile is undone, or
-    made to last.
-    """
-    copied = [_copied_up(actor, seen.start) for actor in seen.actors]
-    set_by = [{program.path(each) for each in actor if each.op == "utimens"} for actor in seen.actors]
-    return frozenset(
-        paths.parent(mine)
-        for one, other in permutations(range(len(seen.actors)), 2)
-        for mine in copied[one]
-        if paths.parent(mine) in set_by[other]
-        or any(theirs != mine and paths.parent(theirs) == paths.parent(mine) for theirs in copied[other])
-    )
+@judges("COPYUP-UPPERMARK", RacesSeen, {"delegated settled": 0.1})
+def settles_once(trial: Trial) -> Iterator[Finding]:
+    """Of a marked directory in the upper that they change at the same time the mark is gone; of one that
+    nobody changes it is not."""
+    yield from _marks("COPYUP-UPPERMARK", trial, lay_there=True)
 
 
-def _copied_up(operations: Iterable[Operation], start: Mounted) -> set[str]:
-    """What shows at first, is not in the upper, and may be copied up for these operations."""
-    named = {str(value) for each in operations for name, value in each.args if name in ("path", "to")}
-    near = {up for path in named for up in (path, *paths.ancestors(path))}
-    return {path for path in near if path and path not in start.upper and path in start.view.tree}
+def _marks(rule: str, trial: Trial, *, lay_there: bool) -> Iterator[Finding]:
+    seen: RacesSeen = trial.seen
+    for (_, wrong), orders in zip(_wrong(trial), seen.orders, strict=True):
+        for each in wrong or ():
+            places = orders.also(each.difference.path, back=True)
+            if _is_mark(each, seen) and lay_there == any(map(seen.start.is_marked_upper, places)):
+                yield Finding(rule, each.where, *describe(each.difference))
 
 
 def _answers(seen: RacesSeen, race: RaceSeen) -> str:
@@ -207,18 +159,13 @@ def _answers(seen: RacesSeen, race: RaceSeen) -> str:
     )
 
 
-@judges(
-    "MERGE-TOGETHER",
-    RacesSeen,
-    {"delegated touched": 0.1, "delegated changed": 0.3, "seen while it changes": 0.3},
-)
+@judges("MERGE-TOGETHER", RacesSeen, {**_TOUCHED, TORN: 0.1})
 def is_never_torn(trial: Trial) -> Iterator[Finding]:
     """Nobody who looks at a directory meanwhile sees the mode of one layer with the owner of another."""
     seen: RacesSeen = trial.seen
-    for race, orders in zip(seen.races, _orders(trial), strict=True):
+    for race, orders in zip(seen.races, seen.orders, strict=True):
         if not orders.ends:
             continue  # what was met is not known then
-        for path, looks in race.looks.items():
-            for mode, uid, gid in sorted(looks - orders.met.get(path, set())):
-                want = " or ".join(f"{m:04o} {u}:{g}" for m, u, g in sorted(orders.met.get(path, set())))
-                yield Finding("MERGE-TOGETHER", path, want or "nothing", f"{mode:04o} {uid}:{gid} meanwhile")
+        for path, (mode, uid, gid), met in _torn(race.looks, orders):
+            want = " or ".join(f"{m:04o} {u}:{g}" for m, u, g in sorted(met))
+            yield Finding("MERGE-TOGETHER", path, want or "nothing", f"{mode:04o} {uid}:{gid} meanwhile")
