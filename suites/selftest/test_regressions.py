@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from dirmeta.judge.bench import Bench
 from dirmeta.judge.draw import Scope
-from dirmeta.judge.experiments import Conditions, laid_out, observe
+from dirmeta.judge.experiments import Conditions, Experiment, laid_out, observe
 from dirmeta.judge.facts import Facts, facts
 from dirmeta.judge.opening import Wanted, open_bench
 from dirmeta.judge.regression_files import every
@@ -141,9 +142,9 @@ def test_some_are_repaired_and_some_are_beyond() -> None:
 
 
 def test_no_report_is_told_twice() -> None:
-    """A file may tell what its image shows, and another what can be done there."""
-    told = [(each.reports, bool(each.case.program)) for each in REGRESSIONS.values()]
-    reports = [(report, done) for reports, done in told for report in reports]
+    """A file tells what an image shows with one kind of tool, or what can be done there."""
+    told = [(each.reports, each.semantics, bool(each.case.program)) for each in REGRESSIONS.values()]
+    reports = [(report, *how) for reports, *how in told for report in reports]
     assert len(reports) == len(set(reports))
 
 
@@ -226,14 +227,23 @@ def unpacked_by(tested: Reference, rule: str, named: dict[str, Regression]) -> d
 
 
 def told(regression: Regression, bench: Bench) -> list[tuple[str, Facts]]:
-    """What the file says of a mount here, by path; nothing where its tool's model is another one."""
+    """What the file says of a mount here, by path; nothing of a tool whose model is another one."""
     if bench.terms.delegate:
         said = [(sight.path, sight.delegated) for sight in regression.shows]
-    elif regression.semantics == "topmost" and regression.policies == DEFAULT:
+    elif regression.semantics == "topmost":
         said = [(sight.path, sight.damaged) for sight in regression.shows]
     else:
         said = []
     return [each for each in said if each[0] not in UNTOLD.get(regression.name, ())]
+
+
+def as_done(regression: Regression, family: Reported, bench: Bench) -> Experiment:
+    """Its experiment; without the feature, and where the tool has placeholders of its own, on layers that it
+    has unpacked so."""
+    if bench.terms.delegate or regression.policies == DEFAULT:
+        return family.does
+    assert not regression.case.program
+    return partial(laid_out, tools=regression.policies)
 
 
 def shown_in_the_end(seen: StackSeen | ProgramSeen) -> Tree:
@@ -256,7 +266,8 @@ def test_a_real_mount_shows_what_the_files_say(kernel: str) -> None:
             family = reported(regression)
             assert isinstance(family.draws, Scope)
             for case in () if family.lacks(bench.lab.limits) else family.draws.every(bench.lab.limits):
-                shown = shown_in_the_end(observe(family.does, case, bench.conditions, bench.lab))
+                does = as_done(regression, family, bench)
+                shown = shown_in_the_end(observe(does, case, bench.conditions, bench.lab))
                 for path, fact in told(regression, bench):
                     looks += 1
                     if unlike := fact.unlike(shown.get(path)):

@@ -167,9 +167,9 @@ def unpacked_and_mounted(case: Case, conditions: Conditions) -> Plan[StackSeen]:
     return stack_seen(layers_seen(case, results), results)
 
 
-def laid_out(case: Case, conditions: Conditions) -> Plan[StackSeen]:
-    """Make the diff directories straight from the model, and mount them."""
-    diffs = oracle.diff_directories(case)
+def laid_out(case: Case, conditions: Conditions, tools: Policies = DEFAULT) -> Plan[StackSeen]:
+    """Make the diff directories straight from the model, with a tool's own placeholders, and mount them."""
+    diffs = oracle.diff_directories(case, tools)
     log = (Log(),) if conditions.log else ()
     steps = (*layout_steps(diffs), mount(case.setup, len(diffs), conditions), Walk("m"), *log)
     results = yield Job(steps, case.setup.backing)

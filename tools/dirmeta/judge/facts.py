@@ -9,6 +9,7 @@ from typing import Any, Final, get_args
 
 from dirmeta.model import spelling
 from dirmeta.model.listing import time_text
+from dirmeta.model.listing_entry import moment
 from dirmeta.model.tree import Node, NodeKind
 
 NOTHING: Final = "nothing"
@@ -100,6 +101,11 @@ def _number(name: str, value: object) -> int:
 def _time(name: str, value: object) -> int | str:
     if value == NOW:
         return NOW
+    if isinstance(value, str) and value.count(" ") == 1:  # TOML has no nanoseconds
+        try:
+            return moment(*value.split(" "))
+        except ValueError as error:
+            raise FactsError(f"mtime {value!r}: {error}") from None
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise FactsError(f'mtime is "now" or a time like 1970-01-01T00:00:00Z, not {value!r}')
     return (value - _EPOCH) // timedelta(microseconds=1) * 1000

@@ -63,20 +63,21 @@ def read_entry(line: Words) -> Entry:
         elif word.startswith("@"):
             draft.say("mtime", spelling.seconds(word[1:]))
         elif re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", word):
-            draft.say("mtime", _time(word, line.take("a time of day like 00:00:00")))
+            draft.say("mtime", moment(word, line.take("a time of day like 00:00:00")))
         else:
             raise ValueError(f"{word!r} is no mode, owner, time, kind or attribute")
     return draft.entry()
 
 
-def _time(date: str, clock: str) -> int:
+def moment(date: str, clock: str) -> int:
+    """A date and a time of day in UTC, in nanoseconds since the epoch. Raises ValueError."""
     match = re.fullmatch(r"([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?", clock)
     if match is None:
         raise ValueError(f"{clock!r} is no time of day like 00:00:00 or 00:00:00.000000001")
     year, month, day = map(int, date.split("-"))
     hour, minute, second = map(int, match.group(1, 2, 3))
-    moment = datetime(year, month, day, hour, minute, second)
-    seconds = (moment - datetime(1970, 1, 1)) // timedelta(seconds=1)
+    since = datetime(year, month, day, hour, minute, second) - datetime(1970, 1, 1)
+    seconds = since // timedelta(seconds=1)
     return seconds * spelling.NANO + int(f"{match[4] or 0:0<9}")
 
 
