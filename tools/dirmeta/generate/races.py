@@ -26,8 +26,8 @@ _DIRECTORIES: Final = 2
 
 
 def cases(limits: Limits) -> SearchStrategy[Case]:
-    """Cases with up to `OPERATIONS` operations by the mounter, in at most `_DIRECTORIES` directories: those
-    in which marks matter, if there are any."""
+    """Cases with up to `OPERATIONS` operations by the mounter, in at most `_DIRECTORIES` directories, those
+    in which marks matter, if there are any; and renames of these, under names that are operated on too."""
     size = 16 + wellformed.STACK_SIZE + FOUNDED + OPERATIONS * _BYTES
     return strategies.drawn(size, lambda choices: _case(choices, limits))
 
@@ -38,7 +38,7 @@ def _case(choices: Choices, limits: Limits) -> Case:
     setup = Setup(
         namespace, layout="model", upper=True, backing=limits.backings[0], reused=reused, raced=True
     )
-    if choices.chance(1, 2) and (namespace, ("redirect_dir", "on")) not in limits.refused:
+    if choices.chance(2, 3) and (namespace, ("redirect_dir", "on")) not in limits.refused:
         setup = replace(setup, options=(("redirect_dir", "on"),))
     stack = wellformed.stack(choices.part(wellformed.STACK_SIZE), pools(limits), 2)
     case = Case(founded(choices.part(FOUNDED), stack, pools(limits)), setup)
