@@ -235,7 +235,7 @@ def layer_seen(how: Result, tree: Result) -> LayerSeen:
     assert isinstance(how, Unpacked)
     words = how.message or (f"signal {-how.status}" if how.status < 0 else f"exit status {how.status}")
     if how.ok:
-        return LayerSeen(as_tree(tree))
+        return LayerSeen(as_tree(tree), said=how.message)
     if how.trouble or how.status < 0:
         return LayerSeen(as_tree(tree), trouble=f"{how.trouble}: {words}" if how.trouble else words)
     return LayerSeen(as_tree(tree), refused=words)

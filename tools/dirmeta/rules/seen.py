@@ -16,11 +16,13 @@ class LayerSeen(NamedTuple):
 
     refused  its message where it gave up with an exit status or an error of its own; else ""
     trouble  crashed, hung, escaped … in words; else ""
+    said     its complaints where it went on all the same; else ""
     """
 
     tree: Tree
     refused: str = ""
     trouble: str = ""
+    said: str = ""
 
     @property
     def ok(self) -> bool:

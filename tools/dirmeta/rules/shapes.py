@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from dirmeta.model import overlayfs, paths
+from dirmeta.model import oracle, overlayfs, paths
 from dirmeta.model.entries import AUFS_PREFIX, OPAQUE_MARKER, Entry
 from dirmeta.model.stack import Layer
 from dirmeta.model.tree import Node
@@ -248,14 +248,46 @@ def whiteouts_in_disguise(trial: Trial) -> Iterator[str]:
 
 @watches("UNPACK-UNSUPPORTED", StackSeen)
 def no_room_for_marks(trial: Trial) -> Iterator[str]:
-    """A file system that can not store the mark: an error, a warning, or silence."""
+    """A file system that can not store the mark: an error, a warning and no mark, or silence."""
     for _, layer, seen in layers(trial):
-        if layer.implied:
-            if seen.ok:
-                yield "no mark, no word"
-            else:
-                named = " that names the mark" if overlayfs.MARK in seen.refused else ""
-                yield f"an error{named}" if seen.refused else seen.trouble
+        if not layer.implied or _has_other_xattrs(layer, trial):
+            continue
+        if any(path in seen.tree and _is_marked(seen.tree[path]) for path in layer.implied):
+            yield "the mark is there"
+        elif seen.trouble:
+            yield seen.trouble
+        elif seen.refused:
+            yield f"an error that names {_told(seen.refused, layer)}"
+        elif _CAUSE.search(seen.said):
+            yield f"a warning that names {_told(seen.said, layer)}, and no mark"
+        else:
+            yield "silence: no mark, and no word of that"
+
+
+def _has_other_xattrs(layer: Layer, trial: Trial) -> bool:
+    """Whether there is more to store than marks, which may be the reason why it fails."""
+    expected = oracle.expected_diff(layer, trial.case.setup, trial.terms.policies)
+    return any(name not in overlayfs.MARKS for node in expected.values() for name, _ in node.xattrs)
+
+
+_CAUSE: Final = re.compile(r"not supported|unsupported|ENOTSUP|EOPNOTSUPP|xattr|dirmeta", re.IGNORECASE)
+"""What tells why there is no mark, or that this is what it is about."""
+
+
+def _told(message: str, layer: Layer) -> str:
+    """Which a message names of the directory that was to be marked, and the cause."""
+    said = ["the file"] * any(_is_named(path, message) for path in layer.implied)
+    said += ["the cause"] * bool(_CAUSE.search(message))
+    return " and ".join(said) or "neither file nor cause"
+
+
+def _is_named(path: str, message: str) -> bool:
+    """Whether a path is named as such: its name may be a word, so it is quoted, in a path, or apart."""
+    for form in (path, paths.printable(path)):
+        name = re.escape(form)
+        if re.search(rf"""(?<![^\s"'/])(?:{name})/?(?=["':;,)]|$)|["'/]{name}(?=[\s"':;,)/]|$)""", message):
+            return True
+    return False
 
 
 _NOTHING = Node("socket")
