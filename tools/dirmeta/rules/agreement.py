@@ -140,14 +140,18 @@ def the_option_switches(trial: Trial) -> Iterator[Finding]:
 
 @judges("UNPACK-ORDER", StackSeen, {"same entries in another order": 0.3})
 def every_order_gives_the_same(trial: Trial) -> Iterator[Finding]:
-    """Every permutation of a well-formed layer gives the same diff directory, marks included."""
+    """Every permutation of a well-formed layer gives the same diff directory, marks included. One that is
+    refused in whatever order is UNPACK-PARENTS's."""
     first: dict[tuple[Entry, ...], tuple[int, LayerSeen]] = {}
-    for number, (layer, seen) in enumerate(zip(trial.case.stack, trial.seen.layers, strict=True), 1):
-        if not seen.ok:
-            yield Finding("UNPACK-ORDER", "the layer", "unpacked", seen.trouble or seen.refused, number)
-            continue
+    every = list(enumerate(zip(trial.case.stack, trial.seen.layers, strict=True), 1))
+    for number, (layer, seen) in sorted(every, key=lambda each: not each[1][1].ok):
         orbit = tuple(sorted(layer, key=_spelled))
         before, reference = first.setdefault(orbit, (number, seen))
+        if not seen.ok:
+            if reference.ok:
+                want = f"unpacked    as layer {before}"
+                yield Finding("UNPACK-ORDER", "the layer", want, seen.trouble or seen.refused, number)
+            continue
         for each in _differing(trial, layer, reference.tree, seen.tree):
             if not _is_of_placeholder(each, layer):
                 want, saw = describe(each)
@@ -186,16 +190,22 @@ def _is_of_placeholder(each: Difference, layer: Layer) -> bool:
 def off_makes_no_mark(trial: Trial) -> Iterator[Finding]:
     """Switched off, there is no mark anywhere and nothing else differs."""
     for number, (layer, on, off) in enumerate(zip(trial.case.stack, *trial.seen, strict=True), 1):
-        for seen in (on, off):
-            if not seen.ok:
-                yield Finding("UNPACK-OFF", "the layer", "unpacked", seen.trouble or seen.refused, number)
+        if on.ok != off.ok:
+            yield _of_two("UNPACK-OFF", "on", on, off, number)
         for path, node in off.tree.items():
             if any(name.endswith("." + overlayfs.MARK) for name, _ in node.xattrs):
                 yield Finding("UNPACK-OFF", path, "no mark", "a mark", number)
-        for each in _differing(trial, layer, _without_marks(on.tree), _without_marks(off.tree)):
+        trees = (_without_marks(seen.tree if on.ok and off.ok else {}) for seen in (on, off))
+        for each in _differing(trial, layer, *trees):
             want, saw = describe(each)
             want, saw = f"{want}    on", f"{saw}    off"
             yield Finding("UNPACK-OFF", each.path, want, saw, number, each.saw, difference=each)
+
+
+def _of_two(rule: str, label: str, one: LayerSeen, other: LayerSeen, number: int) -> Finding:
+    """Of two ways to unpack a layer one alone has given up; `label`: what the first way is called."""
+    want, saw = (seen.trouble or seen.refused or "unpacked" for seen in (one, other))
+    return Finding(rule, "the layer", f"{want}    {label}", saw, number)
 
 
 def _without_marks(tree: Tree) -> Tree:
@@ -207,11 +217,13 @@ def _without_marks(tree: Tree) -> Tree:
 
 @judges("UNPACK-PARALLEL", Twice, {"implied directory": 0.3})
 def together_is_as_one_by_one(trial: Trial) -> Iterator[Finding]:
-    """Unpacking layers concurrently, or in any order, gives the same diff directories."""
+    """Unpacking layers concurrently, or in any order, gives the same diff directories. One that is refused
+    either way is UNPACK-PARENTS's."""
     for number, (layer, alone, together) in enumerate(zip(trial.case.stack, *trial.seen, strict=True), 1):
-        if not together.ok:
-            saw = together.trouble or together.refused
-            yield Finding("UNPACK-PARALLEL", "the layer", "unpacked", saw, number)
+        if not (alone.ok and together.ok):
+            if alone.ok != together.ok:
+                yield _of_two("UNPACK-PARALLEL", "alone", alone, together, number)
+            continue
         for each in _differing(trial, layer, alone.tree, together.tree):
             want, saw = describe(each)
             if not _is_of_placeholder(each, layer):
