@@ -147,6 +147,8 @@ def test_a_layer_can_not_be_written_by_the_program(tmp_path: Path) -> None:
         ("kill -KILL $$", Unpacked(-9, "signal 9")),
         ("touch $2/../canary/dir", Unpacked(0, f"{OUTSIDE}../canary/dir changed (mtime)", "escaped")),
         ("touch $2/../x; exit 1", Unpacked(1, f"{OUTSIDE}../x appeared", "escaped")),
+        ("rmdir $2; ln -s / $2", Unpacked(0, f"{OUTSIDE}DEST is a symlink now", "escaped")),
+        ("rmdir $2; echo x > $2; exit 1", Unpacked(1, f"{OUTSIDE}DEST is a file now", "escaped")),
         ("echo slow >&2; sleep 60", Unpacked(-9, "killed after 0.7 s", "timeout")),
     ],
 )

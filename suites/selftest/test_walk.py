@@ -90,6 +90,8 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "d/x").touch()
     (tmp_path / "link").symlink_to("d")
     assert set(walk(str(tmp_path))) == {"", "d", "d/x", "link"}
+    with pytest.raises(ObservationError, match="Not a directory"):
+        walk(str(tmp_path / "link"))
 
 
 def test_one_name_of_a_file_linked_from_elsewhere_is_no_group(tmp_path: Path) -> None:

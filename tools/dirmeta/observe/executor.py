@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ _WORK: Final = "unpack."
 """Prefix of the directory that an unpacker works in, beside the one it is for."""
 
 
+_BECOME: Final = {stat.S_IFLNK: "a symlink", stat.S_IFREG: "a file"}
 NOT_TRIED: Final = Unpacked(1, "not tried after another layer hung", "timeout")
 
 
@@ -124,8 +126,7 @@ class _Session:
         # Who hangs on one layer may hang on every other, and each can take the whole timeout.
         ended = NOT_TRIED if self._hung else self._unpacker(step, dest, work)
         self._hung = self._hung or ended.trouble == "timeout"
-        if not os.path.lexists(dest):  # an unpacker that took its own destination away
-            os.mkdir(dest)
+        ended = _with_directory(dest, ended)
         os.rename(dest, f"{above}/{name}")
         return ended
 
@@ -140,3 +141,19 @@ class _Session:
         finally:
             for fork in forks:
                 fork.close()
+
+
+def _with_directory(dest: str, ended: Unpacked) -> Unpacked:
+    """How an unpacker ended, once there is a directory at `dest` again: what it has put there instead would
+    lead the steps that follow out of the scratch directory."""
+    try:
+        kind = stat.S_IFMT(os.lstat(dest).st_mode)
+    except FileNotFoundError:  # it took its own destination away
+        os.mkdir(dest)
+        return ended
+    if kind == stat.S_IFDIR:
+        return ended
+    os.unlink(dest)
+    os.mkdir(dest)
+    words = f"wrote outside DEST: DEST is {_BECOME.get(kind, 'no directory')} now"
+    return ended if ended.trouble else ended._replace(message=words, trouble="escaped")

@@ -52,7 +52,8 @@ def walk(directory: str, ignored: frozenset[str] = frozenset()) -> Tree:
     """Everything below `directory`, itself included as ``""``; links are never followed.
 
     ignored  names of xattrs that are left out, see `answered_by_lsm`
-    A name that readdir gives and a look-up does not find is no name. Raises ObservationError.
+    A name that readdir gives and a look-up does not find is no name. Raises ObservationError, also where
+    `directory` is none but leads to one.
     """
     tree: Tree = {}
     groups: dict[str, object] = {}
@@ -60,6 +61,8 @@ def walk(directory: str, ignored: frozenset[str] = frozenset()) -> Tree:
     path = ""
     try:
         tree[""] = _node(directory, os.lstat(directory), ignored)
+        if tree[""].kind != "directory":
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         while todo:
             above = path = todo.pop()
             place = f"{directory}/{above}" if above else directory
