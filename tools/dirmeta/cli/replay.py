@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from contextlib import nullcontext, redirect_stdout
@@ -108,9 +109,8 @@ def _read(what: str) -> Case:
         raise UsageError("an empty listing is no case")
     if what == "-":
         return _parsed(sys.stdin.read(), "stdin")
-    path = Path(what) if "\n" not in what and len(what) < 4096 else None
-    if path is not None and path.exists():
-        return _from_file(path)
+    if os.path.exists(what):  # which a listing too long for a name does not
+        return _from_file(Path(what))
     if re.fullmatch("[0-9a-f]{6,64}", what):
         case = witnesses.load(what)
         if case is None:

@@ -61,7 +61,7 @@ def run(json_file: str | None, junit_file: str | None, ktap: bool, workers: str,
     for file in (json_file, junit_file):
         if file and not os.access(Path(file).resolve().parent, os.W_OK):
             raise click.UsageError(f"{file}: its directory can not be written.")
-    if workers != "auto" and not workers.isdigit():
+    if workers != "auto" and not workers.isdecimal():
         raise click.UsageError(f"-n {workers}: a number or auto is wanted.")
     terminal = sys.stderr if ktap else sys.stdout
     with Ktap(asked.selected(), sys.stdout) if ktap else nullcontext() as protocol:

@@ -67,7 +67,7 @@ class Wanted:
             raise UsageError(f"--umask {self.umask}: an octal umask like 022 is wanted")
         for name in ("examples", "seconds", "timeout"):
             number = getattr(self, name)
-            if number is not None and number <= 0:
+            if number is not None and not number > 0:  # which nan is not either
                 raise UsageError(f"--{name} {number}: more than zero is wanted")
         self.terms_policies()
         self.selected()
