@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from dirmeta import labs
-from dirmeta.judge.opening import Wanted
+from dirmeta.judge.opening import UsageError, Wanted
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,13 @@ OPTIONS: Final = (
 
 
 def wanted(values: dict[str, Any]) -> Wanted:
-    """`Wanted` from option values by field; what is None was not given."""
+    """`Wanted` from option values by field; what is None was not given.
+
+    UsageError for a value that is empty, as an unset variable of a script gives: that is no default.
+    """
+    for option in OPTIONS:
+        if values.get(option.field) == "":
+            raise UsageError(f"{option.flag}: is empty; give {option.metavar}, or leave it out")
     given = {field: value for field, value in values.items() if value not in (None, ())}
     if "policies" in given:
         given["policies"] = tuple(given["policies"])

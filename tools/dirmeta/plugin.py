@@ -62,8 +62,8 @@ def pytest_configure(config: pytest.Config) -> None:
         take()
     if config.getoption("dirmeta_profile") == "full" and config.getoption("dirmeta_seed") is None:
         config.option.dirmeta_seed = secrets.randbelow(1 << 31)
-    asked = wanted({option.field: config.getoption(f"dirmeta_{option.field}") for option in OPTIONS})
     try:
+        asked = wanted({option.field: config.getoption(f"dirmeta_{option.field}") for option in OPTIONS})
         asked.check()
         if asked.subject:
             load(open_subject(asked).name)
