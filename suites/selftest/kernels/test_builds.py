@@ -84,6 +84,23 @@ def test_a_tarball_of_another_version_is_refused(made: Path, tarball: Path) -> N
         kernels.build(Variant("6.1", "6.1"), tarball=tarball)
 
 
+def test_a_tarball_that_is_none_costs_nothing_that_is_there(made: Path, tmp_path: Path) -> None:
+    built = kernels.build(STOCK)
+    (tmp_path / "none.tar").write_text("text")
+    with pytest.raises(KernelError, match=r"none\.tar: "):
+        kernels.build(STOCK, tarball=tmp_path / "none.tar")
+    assert made.exists()
+    assert kernels.build(STOCK) == built
+
+
+def test_what_a_killed_build_left_is_no_obstacle(made: Path, cache: Path) -> None:
+    for name in ("download", "unpacking"):
+        (cache / "kernels/6.12" / name / "linux").mkdir(parents=True)
+    kernels.build(STOCK)
+    assert made.exists()
+    assert not (cache / "kernels/6.12/download").exists()
+
+
 def test_a_patch_that_does_not_apply_is_no_harm_to_the_next_build(made: Path) -> None:
     bad = Variant("bad", "6.12", patches=(Patch("bad.patch", changing(old="no")),))
     with pytest.raises(

@@ -133,7 +133,8 @@ def _unpacked(
 
 @contextmanager
 def _scratch(directory: Path) -> Iterator[Path]:
-    directory.mkdir()
+    shutil.rmtree(directory, ignore_errors=True)  # of a build that was killed
+    directory.mkdir(parents=True)
     try:
         yield directory
     finally:

@@ -80,14 +80,24 @@ class Worktree:
 
     @contextmanager
     def new_source(self) -> Iterator[Path]:
-        """A path to put a source at, which replaces what is here once it is complete; see `complete`."""
-        self.remove()
+        """A path to put a source at, which replaces all that is here once it is complete; see `complete`."""
         unpacked = self.directory / "unpacking"
+        shutil.rmtree(unpacked, ignore_errors=True)
         try:
             yield unpacked
+            self._remove_but(unpacked)
             unpacked.rename(self.source)
         finally:
             shutil.rmtree(unpacked, ignore_errors=True)
+
+    def _remove_but(self, kept: Path) -> None:
+        """Remove everything else; the origin first, for it says that the rest is there."""
+        self._origin.unlink(missing_ok=True)
+        for path in self.directory.iterdir():
+            if path.is_dir() and path != kept:
+                shutil.rmtree(path, ignore_errors=True)
+            elif path != kept:
+                path.unlink()
 
     def complete(self, origin: Origin) -> None:
         """Remember where the source came from, which says that it is all there."""
