@@ -67,7 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
         asked.check()
         if asked.subject:
             load(open_subject(asked).name)
-    except (UsageError, SubjectError) as error:
+    except (UsageError, SubjectError, KernelError) as error:
         raise pytest.UsageError(f"dirmeta: {error}") from None
     config.stash[SESSION] = Session(asked)
     if config.getoption("numprocesses", None) and config.getoption("dist", "no") == "load":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import time
 from dataclasses import dataclass
 
@@ -219,17 +220,19 @@ def _refused(limits: Limits) -> str:
 
 
 def again(wanted: Wanted) -> str:
-    """The command that repeats one case, with {id} for the case."""
-    words = ["dirmeta replay {id}"]
-    words += [f"--subject {wanted.subject}"] if wanted.subject else []
-    words += [f"--kernel {wanted.kernel}"] if wanted.kernel else []
-    words += [f"--expect {wanted.expect}"] if wanted.expect else []
-    words += [f"--policy {each}" for each in wanted.policies]
-    words += [f"--backing {wanted.backing}"] if wanted.backing else []
-    words += [f"--scratch {wanted.scratch}"] if wanted.scratch else []
-    words += [f"--timeout {wanted.timeout:g}"] if wanted.timeout != Wanted.timeout else []
+    """The command that repeats one case, as one pastes it into a shell, with {id} for the case."""
+    words: list[object] = []
+    words += ["--subject", wanted.subject] if wanted.subject else []
+    words += ["--kernel", wanted.kernel] if wanted.kernel else []
+    words += ["--expect", wanted.expect] if wanted.expect else []
+    for each in wanted.policies:
+        words += ["--policy", each]
+    words += ["--backing", wanted.backing] if wanted.backing else []
+    words += ["--scratch", wanted.scratch] if wanted.scratch else []
+    words += ["--timeout", f"{wanted.timeout:g}"] if wanted.timeout != Wanted.timeout else []
     words += ["--strict"] if wanted.strict else []
-    return " ".join(words)
+    quoted = (shlex.quote(str(word)).replace("{", "{{").replace("}", "}}") for word in words)
+    return " ".join(("dirmeta replay {id}", *quoted))
 
 
 def release(kernel: str) -> tuple[int, int]:

@@ -46,11 +46,8 @@ def _host(_: str, wanted: Wanted) -> Lab:
 
 
 def _uml(which: str, wanted: Wanted) -> Lab:
-    from dirmeta import kernels  # noqa: PLC0415
-
     kernel, cpus = _processors(which)
-    image = os.path.abspath(kernel) if "/" in kernel else str(kernels.find(kernel).image)
-    return _in_uml(image, f"uml:{which}", wanted, cpus)
+    return _in_uml(_uml_image(kernel), f"uml:{which}", wanted, cpus)
 
 
 def _tree(directory: str, wanted: Wanted) -> Lab:
@@ -72,9 +69,15 @@ def _in_uml(image: str, name: str, wanted: Wanted, cpus: int = 1) -> Lab:
     return _with_processors(cpus, name, lab)
 
 
-def _require_program(image: str) -> None:
-    if not os.access(image, os.X_OK) or os.path.isdir(image):
-        raise UnknownLab(f"uml:{image} is no program; give the file `linux` of a build for ARCH=um")
+def _uml_image(kernel: str) -> str:
+    """The program that is named, by its path or as it was built. Raises UnknownLab, KernelError."""
+    from dirmeta import kernels  # noqa: PLC0415
+
+    if "/" not in kernel:
+        return str(kernels.find(kernel).image)
+    if not os.access(kernel, os.X_OK) or os.path.isdir(kernel):
+        raise UnknownLab(f"uml:{kernel} is no program; give the file `linux` of a build for ARCH=um")
+    return os.path.abspath(kernel)
 
 
 def _image(which: str, wanted: Wanted) -> Lab:
@@ -154,8 +157,8 @@ def check(spec: str) -> None:
         raise UnknownLab(f"no kernel is called {spec!r}; there is {spellings()}")
     if kind in ("uml", "image"):
         kernel, _ = _processors(which)
-    if kind == "uml" and "/" in kernel:
-        _require_program(kernel)
+    if kind == "uml":
+        _uml_image(kernel)
     if kind == "image":
         _bootable(kernel)
 
