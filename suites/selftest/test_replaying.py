@@ -157,6 +157,24 @@ def test_a_device_of_this_machine_is_never_opened(operation: str) -> None:
         fitted(case, Limits())
 
 
+@pytest.mark.parametrize(
+    ("setup", "layers", "refused"),
+    [
+        ("option index=on", "layer 1  a\n         b == a", True),
+        ("option xino=on", "layer 1  a\n         b == a", False),
+        ("option index=on", "layer 1  a", False),
+        ("option index=on reused=on", "layer 1  c\nlayer 2  a\n         b == a", False),
+    ],
+)
+def test_names_that_change_together_are_not_followed(setup: str, layers: str, refused: bool) -> None:
+    case = then("chmod a mode=0700", layers=f"setup {setup}\n{layers}")
+    if not refused:
+        assert fitted(case, Limits()).program == case.program
+        return
+    with pytest.raises(UsageError, match="with index=on a change to one name of a lower file is one to all"):
+        fitted(case, Limits())
+
+
 def test_the_mode_of_a_symlink_is_not_changed_by_name() -> None:
     case = then("chmod l mode=0700", layers='layer 1  l -> "f"\n         f')
     with pytest.raises(

@@ -21,12 +21,19 @@ def obstacles(case: Case, limits: Limits) -> Iterator[str]:
     for option in case.setup.options:
         if (case.setup.namespace, option) in limits.refused:
             yield f"overlayfs refuses {words(option)} in mounts that read {case.setup.namespace}.* xattrs"
+    if case.program and ("index", "on") in case.setup.options and _links_below(case):
+        yield "with index=on a change to one name of a lower file is one to all, which is not followed"
     for number, operation in enumerate(case.program, 1):
         if obstacle := _operation(operation, case, limits):
             yield f"operation {number}, {listing.operation(operation)}: {obstacle}"
     for entry in (entry for layer in case.stack for entry in layer):
         if obstacle := _of_entry(entry, limits):
             yield f"{paths.printable(entry.name)} {obstacle}{AS_ROOT}"
+
+
+def _links_below(case: Case) -> bool:
+    lowers = case.stack[:-1] if case.setup.reused else case.stack
+    return any(entry.kind == "hardlink" for layer in lowers for entry in layer)
 
 
 def _operation(operation: Operation, case: Case, limits: Limits) -> str:
