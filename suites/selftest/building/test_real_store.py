@@ -157,11 +157,31 @@ def test_stock_podman_mounts_what_it_unpacked(root_store: Store) -> None:
     if not shutil.which("podman"):
         pytest.skip("podman is missing")
     diffs = root_store.apply(CASE.stack)
-    root_store.do("create-image", "--name", IMAGE, f"layer{len(CASE.stack)}")
-    podman = ["podman", *root_store.options("root", "runroot"), "image", "mount", IMAGE]
-    command = [*PRIVATE, sys.executable, "-c", MOUNTED, *podman]
+    assert mounted_by_podman(root_store) == oracle.merge(diffs, delegate=False).tree
+
+
+def mounted_by_podman(store: Store, option: str = "mountopt=nodev") -> Tree:
+    store.do("create-image", "--name", IMAGE, f"layer{len(CASE.stack)}", option=option)
+    podman = ["podman", *store.options("root", "runroot"), f"--storage-opt=overlay.{option}"]
+    command = [*PRIVATE, sys.executable, "-c", MOUNTED, *podman, "image", "mount", IMAGE]
     view: Tree = pickle.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-    assert view == oracle.merge(diffs, delegate=False).tree
+    return view
+
+
+def test_a_mount_program_has_the_same_layers_with_its_own_whiteouts(root_store: Store) -> None:
+    program = shutil.which("fuse-overlayfs")
+    if not program or not shutil.which("podman"):
+        pytest.skip("fuse-overlayfs or podman is missing")
+    option = f"mount_program={program}"
+    seen = root_store.apply(CASE.stack, option=option)
+    expected = oracle.diff_directories(CASE)
+    mark = overlayfs.mark_name("trusted")
+    for there, wanted in zip(seen, expected, strict=True):
+        marked = [{path for path, node in tree.items() if node.xattr(mark)} for tree in (there, wanted)]
+        assert marked[0] == marked[1]
+    assert seen[1]["var/.wh..wh..opq"].kind == "file"
+    view = mounted_by_podman(root_store, option)
+    assert rootless(view) == rootless(oracle.merge(expected, delegate=False).tree)
 
 
 def test_a_kernel_with_the_feature_shows_the_delegated_tree(root_store: Store) -> None:
