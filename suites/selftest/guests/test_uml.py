@@ -96,6 +96,19 @@ def test_a_replaced_guest_does_python_and_its_own_steps_by_turns(guest: GuestLab
         assert guest.run_in_python([own]) == [[None, tree, []]]
 
 
+def test_a_replaced_guest_leaves_out_the_xattrs_that_the_first_one_did(guest: GuestLab) -> None:
+    """As where a security module answers for one whatever lies there."""
+    noted = Node("directory", xattrs=(("user.kept", b""), ("user.modules", b"")))
+    seen: Tree = {"": DIRECTORY, "a": noted._replace(xattrs=noted.xattrs[:1])}
+    guest.close()
+    guest.left_out = ("user.modules",)
+    job = Job((Layout("l1", {"": DIRECTORY, "a": noted}), Walk("l1")))
+    left_out = guest.run([job])
+    guest.close()
+    guest.left_out = ()
+    assert left_out == [[None, seen]] != guest.run([job])
+
+
 def test_long_values_and_many_xattrs_are_read(guest: GuestLab) -> None:
     long = ("user.long", b"v" * 4000)
     many = tuple((f"user.{number:03}", b"") for number in range(150))

@@ -53,6 +53,7 @@ class GuestLab:
         self._guest: Guest | None = None
         self._patience = JOB_TIMEOUT
         self._batching = False
+        self.left_out: Sequence[str] = ()
         self._python: GuestPython | None = None
         self._start()
 
@@ -73,7 +74,8 @@ class GuestLab:
         self.limits = welcome.limits._replace(caches=True)
         self.claims_feature, self.kernel, self.log_readable = welcome[1:4]
         self._remark = welcome.remark
-        self.exchange(native.leave_out(welcome.left_out), JOB_TIMEOUT)
+        self.left_out = welcome.left_out
+        self.exchange(native.leave_out(self.left_out), JOB_TIMEOUT)
         self._batching = msgpack.unpackb(self.exchange(native.BATCHING, JOB_TIMEOUT))
         assert self._guest is not None
         if trouble(news := self._guest.console.news())[0]:
@@ -95,10 +97,12 @@ class GuestLab:
     def run(self, jobs: Sequence[Job]) -> list[list[Result]]:
         """The results of each job. Raises LabError, Misbehaviour."""
         timeout = self._patience
-        if self._guest is None:
-            self._guest = self._boot()
-        console = self._guest.console
+        replaces = self._guest is None
+        guest = self._guest = self._guest or self._boot()
+        console = guest.console
         try:
+            if replaces:
+                self.exchange(native.leave_out(self.left_out), JOB_TIMEOUT)
             results = self._run(jobs, timeout)
         except (Lost, Late) as error:
             raise self._misbehaved("lost" if isinstance(error, Lost) else "hang", timeout) from error
