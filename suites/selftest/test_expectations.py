@@ -78,10 +78,12 @@ def test_what_is_wrong_in_a_file_is_said_in_one_line(tmp_path: Path, content: st
     assert "\n" not in str(caught.value)
 
 
-def test_an_engine_is_asked_for_several_cases_in_one_image(tmp_path: Path) -> None:
+def test_an_engine_is_asked_for_an_image(tmp_path: Path) -> None:
     file = tmp_path / "podman.toml"
     file.write_text(text(witness='"layer 1  ./ 0700"'), "utf-8")
-    with pytest.raises(ExpectationError, match=r"podman.toml: entry 1: witness: it can not share an image"):
+    assert len(read(file)) == 1
+    file.write_text(text(witness='"setup umask=077\\nlayer 1  d/"'), "utf-8")
+    with pytest.raises(ExpectationError, match=r"podman.toml: entry 1: witness: it can not be an image: its"):
         read(file)
 
 

@@ -90,6 +90,17 @@ def test_what_is_wrong_is_said_on_one_line(words: tuple[str, ...], status: int, 
     assert complaint.startswith(f"dirmeta: {says}")
 
 
+def test_a_table_of_nothing_that_was_measured_is_no_success() -> None:
+    status, said, complaint = compare("--table", "--subject", f"engine:{EXAMPLE}")
+    if "world" in said:
+        skip_without(said)
+    assert status == 4
+    assert said.splitlines()[-1].startswith("0 of ")
+    assert complaint == (
+        "dirmeta: no subject is one that was measured in this version; nothing was verified\n"
+    )
+
+
 @pytest.mark.skipif(os.geteuid() != 0 or in_user_namespace(), reason="owners take root")
 def test_the_table_holds_against_what_was_measured() -> None:
     status, said, _ = compare("--table", "--subject", "flat:tar", "--subject", "overlay:tar")
@@ -97,3 +108,4 @@ def test_the_table_holds_against_what_was_measured() -> None:
         pytest.skip(said)
     assert status == 0
     assert "0750 7:8 now user.probe  0711 5:0 1000" in said
+    assert said.splitlines()[-1].startswith("18 of ")

@@ -155,6 +155,15 @@ def test_an_engine_that_does_it_right_exits_0(capsys: pytest.CaptureFixture[str]
     assert "1  tmp: the case above\n   1777 0:0 0  engine:" in said
 
 
+def test_a_case_of_the_layer_root_and_one_that_is_not_well_formed_have_an_image_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    spec = ("--subject", f"engine:{EXAMPLE}", "--expect", "sequential")
+    assert replayed(capsys, "layer 1  ./ 0700\n         a/", *spec)[0] == 0
+    _, said = replayed(capsys, "layer 1  a/\n         b -> a\n         b/c", *spec)
+    assert "  nothing  " in next(line for line in said.splitlines() if line.startswith("engine:"))
+
+
 @pytest.mark.parametrize(
     ("case", "words", "says"),
     [
@@ -165,7 +174,7 @@ def test_an_engine_that_does_it_right_exits_0(capsys: pytest.CaptureFixture[str]
         ),
         ("layer 1 a/", ("--keep", "x"), "--keep and --script show what is done with single layers"),
         ("layer 1 a/", ("--expect", "x"), "--expect x: there are topmost, delegate, sequential/keep, "),
-        ("layer 1 ./", (), "an engine can not be asked for this case: ./ is about the layer root"),
+        ("(empty)", (), "an engine can not be asked for this case: it has no layers"),
         (
             "layer 1 a/\nthen chmod a mode=0700",
             (),

@@ -1,13 +1,17 @@
 """The named cases, and what was measured of them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from dirmeta.judge.corpus import Named, corpus, read, reported, without_owners
+from dirmeta.generate.features import features
+from dirmeta.judge.corpus import Named, corpus, probes, read, read_probes, reported, without_owners
 from dirmeta.judge.matrix import Cell, Row
-from dirmeta.judge.measured import Change, changes, measured
+from dirmeta.judge.measured import Change, changes, held, measured
 from dirmeta.judge.opening import UsageError
+from dirmeta.rules.registry import CHECKS
+from dirmeta.rules.seen import StackSeen
 
 GOOD = 'name = "A"\ntitle = "t"\npath = "a"\nlisting = "layer 1 a/b"\n'
 
@@ -63,6 +67,27 @@ def test_a_case_that_will_not_do_is_named(tmp_path: Path, cases: tuple[str, ...]
     assert str(raised.value).startswith(f"{path}: {says}")
 
 
+def test_probes_have_what_rules_for_unpackers_need() -> None:
+    cases = [each.case for each in (*corpus(), *probes())]
+    had = frozenset().union(*map(features, cases))
+    checks = [
+        check for (rule, seen), check in CHECKS.items() if seen is StackSeen and rule.startswith("UNPACK")
+    ]
+    assert checks
+    lacking = {check.rule: check.needs.keys() - had for check in checks if check.judge}
+    assert {rule for rule, features in lacking.items() if features} == set()
+
+
+def test_a_probe_may_be_what_no_image_is_shared_with_and_names_rules_there_are(tmp_path: Path) -> None:
+    good = 'name = "r"\ntitle = "t"\nrules = ["UNPACK-ROOT"]\nlisting = "layer 1 ./"\n'
+    [probe] = read_probes(file(tmp_path, good))
+    assert (probe.is_about("UNPACK-ROOT"), probe.is_about("UNPACK-EXACT")) == (True, False)
+    with pytest.raises(UsageError, match="case r: there is no rule 'UNPACK-NONE'"):
+        read_probes(file(tmp_path, good.replace("ROOT", "NONE")))
+    with pytest.raises(UsageError, match="case r: it can not be an image: its setup is not the usual one"):
+        read_probes(file(tmp_path, good.replace("layer 1", "setup umask=077\\nlayer 1")))
+
+
 def test_all_that_was_measured_is_of_cases_there_are() -> None:
     names = {each.name for each in corpus()}
     assert len(measured()) >= 25
@@ -81,5 +106,17 @@ def test_a_cell_that_has_changed_is_told() -> None:
     assert [each.version for each in changes([changed], other)] == ["5.0"]
 
 
-def test_what_was_not_measured_has_no_changes() -> None:
+def test_what_was_not_measured_has_no_changes_and_was_not_held_against_anything() -> None:
     assert list(changes([shows(corpus())], {})) == []
+    assert held([shows(corpus())], {}) == (0, 0)
+
+
+def test_it_is_counted_what_was_held_against_the_table() -> None:
+    table = measured()
+    line = table["podman,driver=vfs"]
+    row = shows(corpus(), **line.shows)
+    assert held([row], table) == (len(line.shows), 0)
+    assert held([replace(row, version="5.0")], table) == (0, len(line.shows))
+    assert held([replace(row, subject="engine:x")], table) == (0, 0)
+    assert held([replace(row, status="n/a", cells=())], table) == (0, 0)
+    assert held([], table).words(252) == "0 of 252 measured cells compared"

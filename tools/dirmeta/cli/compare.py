@@ -17,9 +17,9 @@ from dirmeta.cli.errors import ERROR, fail
 from dirmeta.cli.run import write
 from dirmeta.judge import expectations
 from dirmeta.judge.asking import Asked, model_of, nothing
-from dirmeta.judge.corpus import corpus, reported
+from dirmeta.judge.corpus import corpus, probes, reported
 from dirmeta.judge.matrix import Matrix, Row, compare
-from dirmeta.judge.measured import changes, measured, of_the_table
+from dirmeta.judge.measured import changes, held, measured, of_the_table
 from dirmeta.judge.opening import UsageError
 from dirmeta.judge.updating_engines import update
 from dirmeta.options import wanted
@@ -30,6 +30,7 @@ from dirmeta.subjects.engines.base import TIMEOUT
 from dirmeta.subjects.engines.table import configurations, layer_subject
 
 DEVIATES: Final = 1
+UNVERIFIED: Final = 4
 RULES: Final = "UNPACK-*"
 BRIEFLY: Final[dict[str, Any]] = {"examples": 32, "seconds": 40.0}
 """How long each layer-level subject is judged by rules; `dirmeta run` takes its time."""
@@ -77,7 +78,7 @@ def compare_command(
 
     Exit status: 0 each follows the semantics it declares, but for what is expected of it (with --table:
     shows what was measured), 1 one does not, 2 wrong usage, 3 one that was asked for by name is not to be
-    had, or one broke down.
+    had, or one broke down, 4 there was nothing to judge (with --table: nothing that was measured).
     """
     _check(timeout, json_file)
     if table and updating:
@@ -85,7 +86,10 @@ def compare_command(
     began = time.monotonic()
     cases = of_the_table(corpus()) if table else corpus() + reported()
     entries = nothing if table else expectations.load
-    asked = Asked(subjects or tuple(configurations()), cases, timeout, model_of(expect), entries)
+    asked = Asked(
+        subjects or tuple(configurations()), cases, timeout, model_of(expect), entries,
+        probes=() if table or cases_only else probes(),
+    )  # fmt: skip
     for spec in asked.subjects:  # what is wrong in a file is said at once
         entries(spec)
     if updating:
@@ -96,18 +100,28 @@ def compare_command(
     matrix = Matrix(cases, rows, time.monotonic() - began)
     missed = [row for row in rows if row.status == "error" or (subjects and row.status == "n/a")]
     if table:
-        changed = list(changes(rows, measured()))
+        changed, known = list(changes(rows, measured())), held(rows, measured())
         print(table_text(matrix, changed), flush=True)
-        deviates = any(not each.version for each in changed)
+        print(f"\n{known.words(sum(len(line.shows) for line in measured().values()))}", flush=True)
+        deviates, empty = any(not each.version for each in changed), not known.compared
     else:
         print(matrix_text(matrix), flush=True)
-        deviates = any(row.is_unexpected for row in rows)
-    status = DEVIATES if deviates else ERROR if missed else 0
+        deviates, empty = any(row.is_unexpected for row in rows), not matrix.judged
+    status = DEVIATES if deviates else ERROR if missed else UNVERIFIED if empty else 0
     if json_file:
         write(json_file, matrix_json(matrix, {"kernel": os.uname().release}, status))
     if status == ERROR:
         fail(missing_words(missed), ERROR)
+    if status == UNVERIFIED:
+        fail(f"{what_was_not(rows, table)}; nothing was verified", UNVERIFIED)
     sys.exit(status)
+
+
+def what_was_not(rows: Sequence[Row], table: bool) -> str:
+    """Why a comparison says nothing."""
+    if all(row.status != "judged" for row in rows):
+        return "no subject is installed; `dirmeta subject list` says how each is had"
+    return "no subject is one that was measured in this version" if table else "nothing was judged"
 
 
 def missing_words(missed: Sequence[Row]) -> str:

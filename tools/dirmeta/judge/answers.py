@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Final
 
 from dirmeta.judge import diffs, modelling
+from dirmeta.judge.corpus import Named
 from dirmeta.judge.results import Witness
 from dirmeta.judge.witnesses import store
 from dirmeta.model import codec, listing
@@ -21,7 +22,10 @@ IMAGE: Final = "the image"
 
 
 def contradictions(case: Case, seen: Composed, traits: Traits) -> Iterator[Finding]:
-    """Everything in which an answer is not as the semantics of `traits` have it: these are what is broken."""
+    """Everything in which an answer is not as the semantics of `traits` have it: these are what is broken.
+    Of a case that is not well formed they say nothing."""
+    if case.malformed:
+        return
     rule = traits.model
     want = modelling.expected(case, traits)
     if want is not None and seen.tree is not None:
@@ -46,15 +50,16 @@ class Held:
     traits: Traits
     again: str
 
-    def findings(self, case: Case, seen: Composed) -> Iterator[Finding]:
+    def findings(self, named: Named, seen: Composed) -> Iterator[Finding]:
         """Everything in which an answer is not as those semantics have it, and all by which its diff
-        directories break rules that fail."""
-        trial = diffs.trial_of(case, seen.layers, self.traits)
-        return chain(contradictions(case, seen, self.traits), diffs.findings(trial) if trial else ())
+        directories break rules that fail. What is there for certain rules is about nothing else."""
+        trial = diffs.trial_of(named.case, seen, self.traits)
+        of_layers = diffs.findings(named, trial) if trial else ()
+        return chain(() if named.rules else contradictions(named.case, seen, self.traits), of_layers)
 
-    def tells(self, rule: str, case: Case, seen: Composed) -> bool:
-        """Whether that answer says anything of a rule, or of the semantics of that name."""
-        return rule == self.traits.model or diffs.trial_of(case, seen.layers, self.traits) is not None
+    def tells(self, rule: str) -> bool:
+        """Whether its answers say anything of a rule, or of the semantics of that name."""
+        return rule == self.traits.model or self.traits.diffs
 
     def witness(self, finding: Finding, case: Case, note: str = "") -> Witness:
         """A finding told in the order a person asks, and stored for `dirmeta replay`."""

@@ -42,6 +42,7 @@ def nothing(name: str) -> Sequence[Expectation]:
 class Asked:
     """What is compared.
 
+    probes   further cases, of which the rules alone are judged that they are there for
     timeout  seconds for one call of a program of the user's
     expect   the semantics that all are held to, None for those that each declares
     entries  name of an engine → what it is expected to do otherwise
@@ -52,6 +53,7 @@ class Asked:
     timeout: float = TIMEOUT
     expect: Model | None = None
     entries: Callable[[str], Sequence[Expectation]] = nothing
+    probes: tuple[Named, ...] = ()
 
     def traits(self, engine: Engine) -> Traits:
         """What an engine declares, with the semantics that it is held to."""
@@ -69,11 +71,13 @@ class Asked:
 class Answers(NamedTuple):
     """What an engine made of cases.
 
-    cases  as they were asked here
-    seen   name of a case → what came of it
+    cases   as they were asked here
+    probes  likewise; none of an engine whose layers can not be looked at
+    seen    name of a case → what came of it
     """
 
     cases: tuple[Named, ...]
+    probes: tuple[Named, ...]
     seen: Mapping[str, Composed]
     held: Held
     known: Known
@@ -86,13 +90,15 @@ def answers(engine: Engine, asked: Asked, world: World) -> Answers:
     """
     held = asked.held(engine)
     witnesses = spoken_of(asked.entries(engine.name), engine, held.traits.model)
-    every = (*asked.cases, *(each.named for each in witnesses))
+    probes = asked.probes if held.traits.diffs else ()
+    every = (*asked.cases, *probes, *(each.named for each in witnesses))
     if not is_root():
         every = without_owners(every)
     seen = composed(world, every)
-    cases, named = every[: len(asked.cases)], every[len(asked.cases) :]
+    cases, others = every[: len(asked.cases)], every[len(asked.cases) :]
+    probes, named = others[: len(probes)], others[len(probes) :]
     found = known(zip(witnesses, named, strict=True), seen, held)
-    return Answers(cases, seen, held, found if is_root() else found.without_stale())
+    return Answers(cases, probes, seen, held, found if is_root() else found.without_stale())
 
 
 def is_root() -> bool:

@@ -18,14 +18,19 @@ SMOKE: Final[Stack] = (Layer((Entry("d/", "directory", 0o755), Entry("d/f", "fil
 
 def composed(world: World, cases: Sequence[Named]) -> dict[str, Composed]:
     """Name → what came of the case. Those of as many layers share an image: a further layer may change what
-    lies below it. Where an image is refused, its cases are asked in two halves, and so on.
+    lies below it. Where an image is refused, its cases are asked in two halves, and so on. A case that can
+    share none has one of its own.
 
     Raises EngineError where the engine does not even do one file in one directory.
     """
     found: dict[str, Composed] = {}
-    for height in sorted({len(each.case.stack) for each in cases}):
-        alike = [each for each in cases if len(each.case.stack) == height]
+    shared = [each for each in cases if each.is_shared]
+    for height in sorted({len(each.case.stack) for each in shared}):
+        alike = [each for each in shared if len(each.case.stack) == height]
         found.update(zip((each.name for each in alike), _packed(world, alike), strict=True))
+    for each in cases:
+        if each.name not in found:
+            found[each.name] = _alone(world, each.case.stack)
     if all(seen.tree is None for seen in found.values()):
         _smoke(world)
     return found
@@ -36,9 +41,22 @@ def _packed(world: World, cases: Sequence[Named]) -> list[Composed]:
     if seen.tree is not None:
         return _split(seen, seen.tree, len(cases))
     if len(cases) == 1:
-        return [seen]
+        return [_alone(world, cases[0].case.stack)]
     half = len(cases) // 2
     return _packed(world, cases[:half]) + _packed(world, cases[half:])
+
+
+def _alone(world: World, stack: Stack) -> Composed:
+    """What came of one case; of one that is refused, with the diff directories below the lowest layer that
+    it is refused with."""
+    seen = world.compose(stack)
+    below: tuple[Tree, ...] = ()
+    for number in range(1, len(stack) if seen.tree is None else 0):
+        lower = world.compose(stack[:number])
+        if lower.tree is None:
+            break
+        below = lower.layers
+    return seen._replace(layers=below) if seen.tree is None else seen
 
 
 def _split(seen: Composed, tree: Tree, count: int) -> list[Composed]:

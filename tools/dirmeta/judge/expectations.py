@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 from dirmeta import locations
 from dirmeta.judge import versions
-from dirmeta.judge.corpus import unshareable
+from dirmeta.judge.corpus import unaskable, unshareable
 from dirmeta.judge.modelling import models
 from dirmeta.judge.opening import UsageError
 from dirmeta.model import listing
@@ -112,8 +112,10 @@ def read(file: Path) -> tuple[Expectation, ...]:
 def _entry(file: Path, number: int, values: Mapping[str, Any]) -> Expectation:
     try:
         entry = _expectation(values)
-        if entry.is_of_semantics or file.stem in ENGINES:
-            _check_shared(entry.case)
+        if entry.is_of_semantics:
+            _check(unshareable(entry.case), "it can not share an image with others")
+        elif file.stem in ENGINES:
+            _check(unaskable(entry.case), "it can not be an image")
         return entry
     except ValueError as error:
         raise ExpectationError(f"{file}: entry {number}: {error}") from None
@@ -155,10 +157,10 @@ def _case(text: str) -> Case:
     return case
 
 
-def _check_shared(case: Case) -> None:
-    """Engines are asked for several cases in one image, so as `dirmeta compare` does it."""
-    if why := unshareable(case):
-        raise ValueError(f"witness: it can not share an image with others: {why}")
+def _check(obstacle: str, words: str) -> None:
+    """Engines are asked for several cases in one image, as far as that can be."""
+    if obstacle:
+        raise ValueError(f"witness: {words}: {obstacle}")
 
 
 def write(file: Path, entries: Iterable[Expectation]) -> None:

@@ -27,7 +27,8 @@ class Numbered(NamedTuple):
     @property
     def named(self) -> Named:
         """Its witness, as a case to ask for."""
-        return Named(f"entry {self.number}", self.entry.rule, "", self.entry.case)
+        rules = () if self.entry.is_of_semantics else (self.entry.rule,)
+        return Named(f"entry {self.number}", self.entry.rule, "", self.entry.case, rules)
 
 
 class Known(NamedTuple):
@@ -63,11 +64,11 @@ def known(witnesses: Iterable[tuple[Numbered, Named]], seen: Mapping[str, Compos
     expected, shown, gone = Expected(), list[Expectation](), list[Expectation]()
     for (number, entry), named in witnesses:
         answer = seen[named.name]
-        found = [each for each in held.findings(named.case, answer) if each.rule == entry.rule]
+        found = [each for each in held.findings(named, answer) if each.rule == entry.rule]
         if found:
             expected.add(held.witness(found[0], named.case, entry.note), all_kinds(found, named.case))
             shown.append(entry)
-        elif held.tells(entry.rule, named.case, answer):
+        elif held.tells(entry.rule):
             words = f"its witness does not break {entry.rule} any more; {UPDATE} drops it"
             expected.stale.setdefault(entry.rule, f"{entry_words(held.subject, number)}: {words}")
             gone.append(entry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Final
 
@@ -11,7 +12,7 @@ from dirmeta.judge import versions
 from dirmeta.judge.answers import Held
 from dirmeta.judge.asking import Answers
 from dirmeta.judge.composing import composed
-from dirmeta.judge.corpus import Named, unshareable
+from dirmeta.judge.corpus import Named, unaskable
 from dirmeta.judge.expectations import Expectation
 from dirmeta.judge.expecting_engines import all_kinds
 from dirmeta.judge.kinds import kinds
@@ -29,11 +30,11 @@ def learned(engine: Engine, found: Answers, world: World) -> Iterator[Expectatio
     known, held = found.known.expected, found.held
     _, _, options = engine.name.partition(",")
     only_this = versions.exactly(engine.version)  # it may have come or go with any other
-    for named in found.cases:
-        for finding in held.findings(named.case, found.seen[named.name]):
+    for named in (*found.cases, *found.probes):
+        for finding in held.findings(named, found.seen[named.name]):
             if not known.explains(finding, named.case):
                 case, seen = _smallest(named, finding, found, world)
-                broken = _broken(finding.rule, case, seen, held)
+                broken = _broken(finding.rule, replace(named, case=case), seen, held)
                 known.add(held.witness(broken[0], case), all_kinds(broken, case))
                 yield Expectation(finding.rule, "", "", only_this, options, case)
 
@@ -44,7 +45,7 @@ def _smallest(named: Named, finding: Finding, found: Answers, world: World) -> t
     wanted = kinds(finding, case)
 
     def explains(simpler: Case, made: Composed) -> bool:
-        shown = all_kinds(_broken(finding.rule, simpler, made, found.held), simpler)
+        shown = all_kinds(_broken(finding.rule, replace(named, case=simpler), made, found.held), simpler)
         return all(any(each.covers(other) for each in shown) for other in wanted)
 
     while simpler := next((pair for pair in _simpler(case, world) if explains(*pair)), None):
@@ -54,12 +55,12 @@ def _smallest(named: Named, finding: Finding, found: Answers, world: World) -> t
 
 def _simpler(case: Case, world: World) -> Iterator[tuple[Case, Composed]]:
     """Cases that are simpler by one step, and what the engine makes of them."""
-    tries = (each for each in candidates(case) if not unshareable(each))
+    tries = (each for each in candidates(case) if not unaskable(each))
     while several := tuple(islice(tries, AT_ONCE)):
         named = [Named(str(number), "", "", each) for number, each in enumerate(several)]
         seen = composed(world, named)
         yield from ((each.case, seen[each.name]) for each in named)
 
 
-def _broken(rule: str, case: Case, seen: Composed, held: Held) -> list[Finding]:
-    return [each for each in held.findings(case, seen) if each.rule == rule]
+def _broken(rule: str, named: Named, seen: Composed, held: Held) -> list[Finding]:
+    return [each for each in held.findings(named, seen) if each.rule == rule]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
@@ -48,6 +48,7 @@ class Cell:
     saw         what it shows at the case's path, as the table has it
     deviations  from the semantics that it declares
     against     models that this contradicts
+    is_formed   whether the case is well formed: of others no model says anything
     again       the command that asks for the case again; "" where nothing deviates
     """
 
@@ -56,6 +57,12 @@ class Cell:
     deviations: tuple[Deviation, ...]
     against: frozenset[str]
     again: str = ""
+    is_formed: bool = True
+
+    @property
+    def is_told(self) -> bool:
+        """Whether it says which models a subject is consistent with."""
+        return self.is_formed and self.saw != REFUSED
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,7 @@ class Row:
 
     status    judged · n/a (`why`: what to install) · error (`why`: how it failed)
     rules     how its diff directories, as far as they are known, stand to the rules for unpackers
-    agrees    model → how many of the cases that were not refused do not contradict it
+    agrees    model → how many of the cases that tell of models do not contradict it
     declares  the semantics that it says it follows, or is held to
     expected  witnesses of what it is known to do otherwise, as they were seen again
     stale     what is said to be known of it and is no longer so
@@ -89,8 +96,8 @@ class Row:
 
     @property
     def composed(self) -> int:
-        """How many cases were not refused."""
-        return sum(cell.saw != REFUSED for cell in self.cells)
+        """How many cases tell of models."""
+        return sum(cell.is_told for cell in self.cells)
 
     @property
     def deviates(self) -> bool:
@@ -136,17 +143,22 @@ def judge(spec: str, asked: Asked) -> Row:
 def _judged(row: Row, found: Answers) -> Row:
     cells = tuple(_cell(each, found) for each in found.cases)
     agrees = {
-        name: sum(name not in cell.against for cell in cells if cell.saw != REFUSED)
+        name: sum(name not in cell.against for cell in cells if cell.is_told)
         for name, *_ in modelling.models()
     }
     expected, held = found.known.expected, found.held
-    trials = (diffs.trial_of(each.case, found.seen[each.name].layers, held.traits) for each in found.cases)
-    rules = diffs.judged(row.subject, list(filter(None, trials)), expected, held.witness)
+    rules = diffs.judged(row.subject, list(_tried(found)), expected, held.witness)
     witnesses = tuple(each for several in expected.witnesses.values() for each in several)
     stale = tuple(expected.stale.values())
     return replace(
         row, status="judged", cells=cells, agrees=agrees, rules=rules, expected=witnesses, stale=stale
     )
+
+
+def _tried(found: Answers) -> Iterator[diffs.Tried]:
+    for named in (*found.cases, *found.probes):
+        if trial := diffs.trial_of(named.case, found.seen[named.name], found.held.traits):
+            yield diffs.Tried(named, trial)
 
 
 def _cell(named: Named, found: Answers) -> Cell:
@@ -160,7 +172,7 @@ def _cell(named: Named, found: Answers) -> Cell:
         for name, semantics, variant in modelling.models()
         if any(map(_is_of_semantics, contradictions(named.case, seen, traits.following(semantics, variant))))
     )
-    return Cell(named.name, shown(named.path, seen), declared, against, again)
+    return Cell(named.name, shown(named.path, seen), declared, against, again, not named.case.malformed)
 
 
 def _deviations(named: Named, findings: Iterable[Finding], found: Answers) -> tuple[Deviation, ...]:

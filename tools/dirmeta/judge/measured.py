@@ -53,6 +53,34 @@ def of_the_table(cases: Sequence[Named]) -> tuple[Named, ...]:
     return tuple(each for each in cases if each.name in known)
 
 
+class Held(NamedTuple):
+    """How much of the table was held against what was seen, in cells.
+
+    compared  with what the same version showed
+    other     of other versions, which is not judged
+    """
+
+    compared: int
+    other: int
+
+    def words(self, measured: int) -> str:
+        """``90 of 252 measured cells compared, 9 of other versions``; measured: how many there are."""
+        other = f", {self.other} of other versions" if self.other else ""
+        return f"{self.compared} of {measured} measured cells compared{other}"
+
+
+def held(rows: Sequence[Row], table: Mapping[str, Measured]) -> Held:
+    """What of the table the judged subjects were held against."""
+    cells = [
+        known.version == row.version
+        for row in rows
+        if (known := table.get(row.subject))
+        for cell in row.cells
+        if cell.case in known.shows
+    ]
+    return Held(sum(cells), len(cells) - sum(cells))
+
+
 def changes(rows: Sequence[Row], table: Mapping[str, Measured]) -> Iterator[Change]:
     """Every cell of a judged subject that is not as it was measured; what was not measured has none."""
     for row in rows:

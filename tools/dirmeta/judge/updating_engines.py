@@ -25,12 +25,18 @@ class Lesson(NamedTuple):
 
     options  in its name
     model    that it is held to
+    diffs    whether rules for unpackers are judged by its diff directories
     """
 
     options: str
     model: str
     known: Known
     learned: tuple[Expectation, ...]
+    diffs: bool = True
+
+    def could_teach(self, entry: Expectation) -> bool:
+        """Whether it is asked at all what the entry says."""
+        return self.model == entry.rule if entry.is_of_semantics else self.diffs
 
 
 def files(specs: Iterable[str]) -> dict[Path, list[str]]:
@@ -71,7 +77,8 @@ def _lessons(spec: str, asked: Asked, tell: Callable[[str], None]) -> Iterator[L
         raise
     except SubjectError:
         return
-    yield Lesson(subject.name.partition(",")[2], found.held.traits.model, found.known, new)
+    traits = found.held.traits
+    yield Lesson(subject.name.partition(",")[2], traits.model, found.known, new, traits.diffs)
 
 
 def updated(entries: Sequence[Expectation], lessons: Sequence[Lesson]) -> Updated:
@@ -97,6 +104,6 @@ def _added(lessons: Sequence[Lesson]) -> list[Expectation]:
             taught[replace(entry, options="")].append(lesson.options)
     added = []
     for entry, by in taught.items():
-        could = [each.options for each in lessons if each.model == entry.rule or not entry.is_of_semantics]
+        could = [each.options for each in lessons if each.could_teach(entry)]
         added += [entry] if by == could else [replace(entry, options=options) for options in by]
     return added

@@ -110,7 +110,7 @@ def _row_words(row: Row, labels: Sequence[str]) -> tuple[str, ...]:
 
 def _consistency(row: Row) -> str:
     if not row.composed:
-        return "nothing: all is refused"
+        return "nothing: all is refused" if any(cell.is_formed for cell in row.cells) else "nothing"
     if row.consistent:
         return ", ".join(row.consistent)
     nearest = max(row.agrees, key=row.agrees.__getitem__)

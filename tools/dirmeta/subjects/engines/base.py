@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Final, Literal, NamedTuple, Protocol
 
+from dirmeta.model import overlayfs
 from dirmeta.model.semantics import Semantics
 from dirmeta.model.tree import Tree
 from dirmeta.sandbox.errors import Obstacle
@@ -32,12 +33,17 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Globs:
-    """Whether a name matches one of several globs."""
+    """Whether a name matches one of several globs, and is none of those left out."""
 
     globs: tuple[str, ...]
+    but: frozenset[str] = frozenset()
 
     def __call__(self, name: str) -> bool:
-        return any(fnmatchcase(name, glob) for glob in self.globs)
+        return name not in self.but and any(fnmatchcase(name, glob) for glob in self.globs)
+
+
+NO_ACLS: Final = Globs(("*",), but=overlayfs.ACLS)
+"""What tools keep that read xattrs from ``SCHILY.xattr`` records alone: tar has ACLs in others."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,7 @@ class Traits:
     placeholder_mode    of a directory that it makes because an entry lies below it
     placeholder_mtime   ``now`` is the time of unpacking
     notes               xattrs in which it keeps what it could not store; not looked at
+    diffs               whether each layer becomes a diff directory of overlayfs that can be looked at
     """
 
     semantics: Semantics
@@ -65,6 +72,7 @@ class Traits:
     placeholder_mode: str = "0755"
     placeholder_mtime: Literal["now", "0"] = "now"
     notes: tuple[str, ...] = ()
+    diffs: bool = False
 
     def following(self, semantics: Semantics, variant: str) -> Traits:
         """The same of an engine that follows another model."""
@@ -127,7 +135,8 @@ class Composed(NamedTuple):
 
     tree          the root file system, None where the image was refused
     refused       in the tool's words; else ""
-    layers        the diff directories that it is made of, lowest first; none where they can not be told
+    layers        the diff directories that it is made of, lowest first; none where they can not be told.
+                  Of an image that was refused, those of the layers below the one that it was refused with
     began, ended  ns since the epoch: what the tool stamped with the time of unpacking lies between
     """
 

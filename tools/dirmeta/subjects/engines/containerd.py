@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
 
-from dirmeta.subjects.engines.base import Compose, Root, Traits
+from dirmeta.subjects.engines.base import NO_ACLS, Compose, Root, Traits
 from dirmeta.subjects.engines.image import Image
 from dirmeta.subjects.engines.probe import Probe
 from dirmeta.subjects.engines.process import daemon, environment, run
@@ -19,7 +19,10 @@ from dirmeta.subjects.engines.process import daemon, environment, run
 PROBE: Final = Probe("containerd", "containerd", ("--version",), r"containerd \S+ (\S+)", oldest="1.4")
 CLIENT: Final = Probe("ctr", "containerd", ("--version",), r"ctr \S+ (\S+)")
 
-TRAITS: Final = {"overlayfs": Traits("inherit"), "native": Traits("sequential", "bump")}
+TRAITS: Final = {
+    "overlayfs": Traits("inherit", keeps=NO_ACLS, diffs=True),
+    "native": Traits("sequential", "bump", keeps=NO_ACLS),
+}
 """The overlayfs snapshotter unpacks into an empty directory, with the parents' snapshots at hand."""
 
 _LOWERS: Final = re.compile(r"lowerdir=([^,\s]+)")

@@ -7,18 +7,28 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-from dirmeta.subjects.engines.base import EngineError, Traits
+from dirmeta.subjects.engines.base import NO_ACLS, EngineError, Traits
 from dirmeta.subjects.engines.mounting import FUSE
 from dirmeta.subjects.engines.process import environment, found
 
 DRIVERS: Final = ("overlay", "vfs", FUSE)
 
 TRAITS: Final = {
-    "overlay": Traits("topmost"),
-    "vfs": Traits("sequential", "bump"),
-    "fuse-overlayfs": Traits("topmost"),
+    "overlay": Traits("topmost", keeps=NO_ACLS, diffs=True),
+    "vfs": Traits("sequential", "bump", keeps=NO_ACLS),
+    "fuse-overlayfs": Traits("topmost", keeps=NO_ACLS),
 }
 """An overlay driver unpacks each layer into an empty directory; vfs applies it to a copy of its parent."""
+
+
+_CONF: Final = """
+[engine]
+events_logger = "none"
+cgroup_manager = "cgroupfs"
+[network]
+network_config_dir = "{home}/networks"
+"""
+"""podman makes the directory of networks where it is missing, and /etc can not be written."""
 
 
 class Store:
@@ -76,7 +86,7 @@ def _settings(home: str, store: Store) -> dict[str, str]:
     folder.mkdir(parents=True)
     (folder / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
     (folder / "registries.conf").write_text("")
-    (folder / "containers.conf").write_text('[engine]\nevents_logger = "none"\ncgroup_manager = "cgroupfs"\n')
+    (folder / "containers.conf").write_text(_CONF.format(home=home))
     (folder / "storage.conf").write_text(
         f'[storage]\ndriver = "{store.driver}"\ngraphroot = "{store.graph}"\nrunroot = "{store.run}"\n'
     )

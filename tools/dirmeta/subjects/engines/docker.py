@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from dirmeta.subjects.engines import machine, mounting
-from dirmeta.subjects.engines.base import Compose, EngineError, Globs, Root, Traits
+from dirmeta.subjects.engines.base import NO_ACLS, Compose, EngineError, Globs, Root, Traits
 from dirmeta.subjects.engines.containerd import chain_id
 from dirmeta.subjects.engines.image import Image
 from dirmeta.subjects.engines.mounting import fuse_overlay, overlay, topmost
@@ -20,8 +20,8 @@ PROBE: Final = Probe("dockerd", "docker.io", ("--version",), r"Docker version ([
 CLIENT: Final = Probe("docker", "docker.io", ("--version",), r"Docker version ([^\s,]+)")
 
 TRAITS: Final = {
-    "overlay2": Traits("topmost"),
-    "fuse-overlayfs": Traits("topmost"),
+    "overlay2": Traits("topmost", keeps=NO_ACLS, diffs=True),
+    "fuse-overlayfs": Traits("topmost", keeps=NO_ACLS),
     "vfs": Traits("sequential", "bump", keeps=Globs(("security.*",)), placeholder_mode="0600"),
 }
 """vfs copies layers without user xattrs, and makes missing parents for root alone."""

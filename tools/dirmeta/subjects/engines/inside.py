@@ -23,13 +23,14 @@ _COARSE: Final = 20_000_000
 """ns by which the clock that stamps files may be behind."""
 
 _session: ExitStack = ExitStack()
+_engine: Engine | None = None
 _compose: Compose | None = None
 _images = 0
 
 
 def start(engine: Engine) -> None:
     """Called first, and once. Raises EngineError."""
-    global _compose  # noqa: PLW0603  the state of this process
+    global _engine, _compose
     os.umask(0o022)
     _mounted(_home())
     for place, mode in _COVERED.items():
@@ -39,7 +40,7 @@ def start(engine: Engine) -> None:
     os.mkdir(home)
     os.chdir(home)
     atexit.register(_session.close)
-    _compose = _session.enter_context(engine.session(home))
+    _engine, _compose = engine, _session.enter_context(engine.session(home))
 
 
 def compose(stack: Stack) -> Composed:
@@ -55,6 +56,8 @@ def compose(stack: Stack) -> Composed:
         tree, layers = read(root)
     except (ObservationError, OSError) as error:
         raise EngineError(f"the root file system can not be read: {error}") from error
+    if _engine and _engine.traits.diffs and len(layers) != len(stack):
+        raise EngineError(f"its store shows {len(layers)} diff directories of {len(stack)} layers")
     return Composed(tree, "", began, time.time_ns(), layers)
 
 

@@ -6,7 +6,7 @@ import os
 import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -33,7 +33,7 @@ class RootlessPodman:
 
     @property
     def traits(self) -> Traits:
-        return containers.TRAITS[self.driver]
+        return replace(containers.TRAITS[self.driver], diffs=False)  # its owners are mapped
 
     @contextmanager
     def session(self, home: str) -> Iterator[Compose]:

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
-from dirmeta.subjects.engines.base import Compose, Root, Traits
+from dirmeta.subjects.engines.base import NO_ACLS, Compose, Root, Traits
 from dirmeta.subjects.engines.image import REF, Image
 from dirmeta.subjects.engines.probe import Probe
 from dirmeta.subjects.engines.process import environment, run
 
 PROBE: Final = Probe("umoci", "umoci", ("--version",), r"umoci version (\S+)", oldest="0.4.6")
-TRAITS: Final = Traits("sequential", "keep", notes=("user.rootlesscontainers",))
+TRAITS: Final = Traits("sequential", "keep", NO_ACLS, notes=("user.rootlesscontainers",))
 
 
 @dataclass(frozen=True)
