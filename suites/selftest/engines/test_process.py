@@ -72,9 +72,13 @@ def test_a_daemon_that_dies_in_the_middle_is_no_refusal(tmp_path: Path) -> None:
     with daemon((str(program), socket), environment(home), home=home, socket=socket) as server:
         with pytest.raises(Refused, match="exit status 1"):
             server.ask(("false",), environment(home))
+        with pytest.raises(EngineError, match=r"^sleep was killed after 0\.2 s"):
+            server.ask(("sleep", "30"), environment(home), timeout=0.2)
         os.kill(server.pid, signal.SIGKILL)
         with pytest.raises(EngineError, match=r"^served died in the middle: signal 9: it said nothing$"):
             server.ask(("false",), environment(home))
+        with pytest.raises(EngineError, match=r"^served died in the middle"):
+            server.ask(("sleep", "30"), environment(home), timeout=0.2)
 
 
 @pytest.mark.parametrize(

@@ -84,11 +84,11 @@ class Daemon:
             said = _last_lines(self._log.read_bytes())
             raise EngineError(f"{self._name} died in the middle: {_how(status)}: {said}")
 
-    def ask(self, argv: Sequence[str], env: Mapping[str, str]) -> str:
-        """As `run`, for a client of the daemon."""
+    def ask(self, argv: Sequence[str], env: Mapping[str, str], *, timeout: float = TIMEOUT) -> str:
+        """As `run`, for a client of the daemon; one that is gone may leave its client waiting."""
         try:
-            return run(argv, env)
-        except Refused:
+            return run(argv, env, timeout=timeout)
+        except (Refused, EngineError):
             time.sleep(_PAUSE)  # a client is sooner told of a death than we are
             self.check()
             raise
