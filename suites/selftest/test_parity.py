@@ -14,7 +14,7 @@ from dirmeta.judge.experiments import Conditions
 from dirmeta.judge.families import families
 from dirmeta.judge.family import Family
 from dirmeta.judge.parity import Beside, here
-from dirmeta.judge.results import RuleResult
+from dirmeta.judge.results import RuleResult, together
 from dirmeta.judge.runner import run_shard
 from dirmeta.labs.base import LabError
 from dirmeta.model import codec
@@ -115,6 +115,28 @@ def test_a_policy_switches_where_an_opaque_directory_ends_the_search() -> None:
     passing = bench_on(parity["LooksThroughOpaque"].defect, Policies(opaque_barrier="pass"))
     assert result("PARITY-OPAQUE", passing).verdict == "pass"
     assert result("PARITY-OPAQUE", bench_on(policies=Policies(opaque_barrier="pass"))).verdict == "fail"
+
+
+def test_it_is_told_what_the_overlay_was_compared_with() -> None:
+    told = result("PARITY-DRIVERS", bench_on())
+    assert told.observed.startswith(f"compared with {TAR} (")
+
+
+def test_without_a_driver_the_rule_of_drivers_is_unverified(monkeypatch: pytest.MonkeyPatch) -> None:
+    name, driver = next(
+        (name, family)
+        for name, family in families().items()
+        if isinstance(family.does, Beside) and family.does.engine == "umoci"
+    )
+    monkeypatch.setattr(engines, "lacking", lambda spec: f"{spec} is not installed")
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr(engines, "in_user_namespace", lambda: False)
+    [told] = run_shard(driver, name, 0, ["PARITY-DRIVERS"], bench_on()).values()
+    assert told.verdict == "unverified"
+    assert told.reason.startswith("compared with no storage driver, as none is here: btrfs:tar, ")
+    assert together("PARITY-DRIVERS", [told, replace(told, verdict="pass", reason="")]) == told
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert driver.misses() == ""
 
 
 def test_both_sides_have_to_claim_the_feature() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
@@ -41,6 +42,13 @@ def lacking(spec: str) -> str:
     if made.root and (os.geteuid() or in_user_namespace()):
         return f"{spec} needs root; run it with sudo"
     return ""
+
+
+def none_of(specs: Sequence[str], remedy: str) -> str:
+    """Why root has not one of several engines, with the remedy; or nothing. Who is not root can have none."""
+    if os.geteuid() or in_user_namespace() or not all(map(lacking, specs)):
+        return ""
+    return f"compared with no storage driver, as none is here: {', '.join(specs)}; {remedy}"
 
 
 def keeps_times(spec: str) -> bool:

@@ -33,6 +33,7 @@ class Family:
     namespaces  in which it can be drawn
     both    whether it takes a lab that can mount in both namespaces
     lacks   why its cases can not be done within such limits, or nothing
+    misses  what else should have been asked for the rules to be verified, and was not to be had; or nothing
     origin  where its cases come from, for witnesses; or nothing
     """
 
@@ -47,6 +48,7 @@ class Family:
     namespaces: tuple[Namespace, ...] = ("trusted", "user")
     both: bool = False
     lacks: Callable[[Limits], str] = lambda limits: ""
+    misses: Callable[[], str] = lambda: ""
     origin: str = ""
 
     def __post_init__(self) -> None:

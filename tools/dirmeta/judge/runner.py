@@ -37,6 +37,8 @@ def run_shard(
 ) -> dict[str, RuleResult]:
     """Judge one shard's cases by the given rules of the family; rule → result."""
     limits = bench.limits
+    if why := family.misses():
+        return {rule: RuleResult(rule, "unverified", why) for rule in rules}
     if why := family.lacks(limits):
         return {rule: RuleResult(rule, "n/a", why) for rule in rules}
     usable = tuple(each for each in limits.namespaces if each in family.namespaces)

@@ -58,6 +58,13 @@ def agrees_with_layers_applied(trial: Trial) -> Iterator[Finding]:
             yield from _findings("PARITY-DRIVERS", unlike, f"as {trial.seen.by} applies the layers")
 
 
+@watches("PARITY-DRIVERS", Sights)
+def who_applied_layers(trial: Trial) -> Iterator[str]:
+    """What the delegated overlay was compared with."""
+    if trial.seen.merged is not None and trial.seen.views.get(APPLIED) is not None:
+        yield f"compared with {trial.seen.by}"
+
+
 def _is_explicit(path: str, merging: Merging, stack: Stack) -> bool:
     """Whether some layer whose directory merges at `path` has an entry for it."""
     return any(
