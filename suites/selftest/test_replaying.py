@@ -183,6 +183,20 @@ def test_the_mode_of_a_symlink_is_not_changed_by_name() -> None:
         fitted(case, Limits())
 
 
+@pytest.mark.parametrize("delegate", [True, False])
+def test_what_an_operation_is_done_to_is_told_by_what_the_mount_is_held_to(delegate: bool) -> None:
+    """Who may not write to the source has made no symlink, and may where the mark is not heeded."""
+    layers = 'layer 1  a/ 0700\nlayer 2  a/ 0777 xattr trusted.overlay.dirmeta_delegate="y"\n         a/f'
+    case = then("symlink a/l target=f as 9:9", "chmod a/l mode=0700", layers=layers)
+    if delegate:
+        assert fitted(case, Limits()).program == case.program
+        return
+    with pytest.raises(
+        UsageError, match="operation 2, .*: Linux changes the mode of what a symlink leads to"
+    ):
+        fitted(case, Limits(delegate=False))
+
+
 @pytest.mark.parametrize("race", [True, False])
 def test_a_race_is_replayed_as_one(race: bool) -> None:
     case = then("chmod a mode=0755", layers=f"setup raced={'on' if race else 'off'}\nlayer 1  a/f")

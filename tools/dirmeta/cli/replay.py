@@ -74,7 +74,7 @@ def _replayed(
     try:
         if bench.broken:
             raise SubjectError(bench.broken)
-        case = fitted(case, bench.lab.limits)
+        case = fitted(case, bench.limits)
         print(listing.render(case))
         if script_file:
             write_script(case, script_file, bench)
