@@ -192,7 +192,7 @@ def test_what_an_operation_is_done_to_is_told_by_what_the_mount_is_held_to(deleg
         assert fitted(case, Limits()).program == case.program
         return
     with pytest.raises(
-        UsageError, match="operation 2, .*: Linux changes the mode of what a symlink leads to"
+        UsageError, match=r"operation 2, .*: Linux changes the mode of what a symlink leads to"
     ):
         fitted(case, Limits(delegate=False))
 
