@@ -16,6 +16,7 @@ from dirmeta.labs.host import HostLab
 from dirmeta.labs.model import ModelLab
 from dirmeta.model import codec, paths
 from dirmeta.model.limits import Limits, common
+from dirmeta.model.lookup import Merger
 from dirmeta.model.stack import Case
 from dirmeta.model.tree import Tree
 from dirmeta.observe.steps import Failure, Job, Layout, Mount, Result, Step
@@ -30,7 +31,8 @@ SOME = Wanted(examples=64)
 class StockLab(ModelLab):
     """A model of a kernel without the feature: of one that has it off, without being asked."""
 
-    claims_feature = False
+    def __init__(self, merger: type[Merger] = Merger) -> None:
+        super().__init__(merger, delegate=False)
 
     def run(self, jobs: Sequence[Job]) -> list[list[Result]]:
         return super().run([replace(job, steps=tuple(map(_off, job.steps))) for job in jobs])

@@ -174,7 +174,7 @@ def test_a_case_of_the_layer_root_and_one_that_is_not_well_formed_have_an_image_
         ),
         ("layer 1 a/", ("--keep", "x"), "--keep and --script show what is done with single layers"),
         ("layer 1 a/", ("--expect", "x"), "--expect x: there are topmost, delegate, sequential/keep, "),
-        ("(empty)", (), "an engine can not be asked for this case: it has no layers"),
+        ("(empty)\n", (), "an engine can not be asked for this case: it has no layers"),
         (
             "layer 1 a/\nthen chmod a mode=0700",
             (),

@@ -51,7 +51,7 @@ def test_what_is_spoiled_is_found_where_it_is(
 
 
 def test_a_refused_case_leaves_the_others_judged(tmp_path: Path) -> None:
-    refuse = 'for i in "$2"/*; do if [ -L $i/bin ]; then echo a symlink >&2; exit 4; fi; done'
+    refuse = 'for i in "$2" "$2"/*; do if [ -L $i/bin ]; then echo a symlink >&2; exit 4; fi; done'
     found = row(spoiled(tmp_path, refuse))
     assert [cell.case for cell in found.cells if cell.saw == "refused"] == ["I"]
     assert [cell.case for cell in found.cells if cell.deviations] == ["I"]
