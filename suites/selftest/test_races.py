@@ -13,6 +13,7 @@ import pytest
 from dirmeta.judge.coverage import Coverage
 from dirmeta.judge.results import unmet
 from dirmeta.model import overlayfs, rehearsal
+from dirmeta.model.limits import Limits
 from dirmeta.model.mounted import How, Mounted
 from dirmeta.model.rehearsal import State
 from dirmeta.model.stack import Case, Operation
@@ -321,8 +322,14 @@ def test_it_counts_whether_a_reader_that_is_torn_by_design_is_caught(
     race = a_race(DONE)._replace(mixed={"d": frozenset(mixed)})
     coverage.add(Case(), record(race), refused=False)
     seen = {TORN: coverage.of(check)[TORN]}
-    assert seen == {TORN: (met, 0.1)}
-    assert unmet(seen, 1) == ("" if met else f"{TORN!r} in 0 of 1 cases; 10% are needed")
+    assert seen == {TORN: (met, 0.03)}
+    assert unmet(seen, 1) == ("" if met else f"{TORN!r} in 0 of 1 cases; 3% are needed")
+
+
+@pytest.mark.parametrize(("ids", "needed"), [(None, True), ((0, 7), True), ((0,), False)])
+def test_where_there_is_one_owner_no_reader_can_be_torn(ids: tuple[int, ...] | None, needed: bool) -> None:
+    check = CHECKS["MERGE-TOGETHER", RacesSeen].within(Limits(ids=ids))
+    assert (TORN in check.needs) == needed
 
 
 def test_a_race_that_could_not_be_run_breaks_the_rule() -> None:

@@ -22,8 +22,11 @@ Needs = Mapping[str, float]
 """Feature of a case, or sight → share of the cases that must have it, else the rule is unverified."""
 SIGHTS: Final = frozenset(("a torn reader is caught",)) | HAPPENINGS
 """What no case can have by itself, but what is seen of it: a record that can tell has a property `sights`."""
-WHERE: Final[Mapping[str, Callable[[Limits], bool]]] = {"switched back": lambda limits: limits.switches}
-"""Sight → whether it can be had in such a place; where it can not, it is not needed."""
+WHERE: Final[Mapping[str, Callable[[Limits], bool]]] = {
+    "switched back": lambda limits: limits.switches,
+    "a torn reader is caught": lambda limits: limits.ids is None or len(limits.ids) > 1,
+}
+"""Sight → whether it can be had in such a place, as a torn reader takes two owners; else it is not needed."""
 
 
 @dataclass(frozen=True)
