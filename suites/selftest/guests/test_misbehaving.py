@@ -6,6 +6,7 @@ They are built by `tox -e misbehaving`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -31,12 +32,15 @@ KINDS = {
 }
 SILENT = ("hang", "lost")
 FAMILY = "merge/test_small_scope::two_layers"
+LOGGED, NOOP = "logged", "compat/test_noop::noop"
+"""What breaks one rule alone, and not down: it logs marks, ten times in five seconds at most."""
 DIRECTORY = Node("directory")
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def kind_and_bench(request: pytest.FixtureRequest) -> Iterator[tuple[str, Bench]]:
-    name = f"misbehaving-{request.param}"
+@contextmanager
+def bench_of(defect: str) -> Iterator[Bench]:
+    """With a kernel that has the defect, if it is built."""
+    name = f"misbehaving-{defect}"
     try:
         program = str(kernels.find(name).image)
     except kernels.KernelError as why:
@@ -44,12 +48,18 @@ def kind_and_bench(request: pytest.FixtureRequest) -> Iterator[tuple[str, Bench]
     wanted = Wanted(kernel=f"uml:{name}", seconds=20)
     subject = open_subject(wanted)
     with GuestLab(lambda: Uml(program, wanted.kernel), subject) as lab:
-        yield KINDS[request.param], bench_on(lab, wanted, subject)
+        yield bench_on(lab, wanted, subject)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind_and_bench(request: pytest.FixtureRequest) -> Iterator[tuple[str, Bench]]:
+    with bench_of(request.param) as bench:
+        yield KINDS[request.param], bench
 
 
 def test_every_kernel_with_a_defect_has_a_row() -> None:
     patches = (locations.fixtures() / "kernels" / "misbehaving").glob("*.patch")
-    assert {patch.stem for patch in patches} == {name.removesuffix("-debug") for name in KINDS}
+    assert {patch.stem for patch in patches} == {LOGGED, *(name.removesuffix("-debug") for name in KINDS)}
 
 
 def test_it_is_a_failure_of_the_rule_under_test_and_the_run_goes_on(
@@ -69,3 +79,12 @@ def test_it_is_a_failure_of_the_rule_under_test_and_the_run_goes_on(
     calm = Job((Layout("l1", {"": DIRECTORY, "d": DIRECTORY}), Mount("m", ("l1",)), Walk("m")))
     [[_, _, seen]] = bench.lab.run([calm])
     assert set(seen) == {"", "d"}  # type: ignore[arg-type]  # a Walk answers a Tree
+
+
+def test_a_kernel_that_limits_what_it_logs_of_marks_is_told() -> None:
+    with bench_of(LOGGED) as bench:
+        result = run_shard(families()[NOOP], NOOP, 0, ["COMPAT-NOOP"], bench)["COMPAT-NOOP"]
+    assert result.verdict == "fail"
+    [witness] = result.witnesses
+    assert "marked directory ignored" in witness.saw
+    assert witness.note == ""  # it came again
