@@ -222,7 +222,7 @@ def test_an_ordinary_user_s_program_by_hand_is_what_the_lab_does(bench: Bench, i
 
 @pytest.mark.parametrize("number", range(6))
 def test_drawn_programs_by_hand_are_what_the_lab_does(bench: Bench, inside: Worker, number: int) -> None:
-    kinds = programs.cases(bench.lab.limits, mounter=3, reused=number % 2 == 1, cramped=number == 2)
+    kinds = programs.cases(bench.limits, mounter=3, reused=number % 2 == 1, cramped=number == 2)
     for case in drawn(kinds, 3, number + 1)[1:2]:
         assert_alike(case, bench, inside)
 

@@ -1,8 +1,8 @@
 """The command that does one operation of a program by hand, as whoever does it.
 
 Coreutils where they make just that system call. Where they would do something else (mv copies where rename(2)
-gives EXDEV, and 9.1 knows no exchange; no program opens a new file with any mode, or asks for two permissions
-at once) it is a call from Python.
+gives EXDEV, and 9.1 knows no exchange; mkdir sets the mode that a default ACL has narrowed; no program opens
+a new file with any mode, or asks for two permissions at once) it is a call from Python.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ class Commands:
         elif step.call == "create" and _is_plain(step, state):
             umask = 0o666 & ~int(step.args[0])
             yield f"(umask {umask:03o}; {acting(step.by)}touch {_path(step)})"
-        elif step.call in ("rename", "read"):
-            yield acting(step.by) + (_rename if step.call == "rename" else _read)(step, state)
+        elif step.call in _BY_WHAT_IS_THERE:
+            yield acting(step.by) + _BY_WHAT_IS_THERE[step.call](step, state)
         else:
             yield acting(step.by) + _COMMANDS[step.call](step)
         yield "told"
@@ -138,10 +138,14 @@ def _shown(path: str) -> str:
 
 def _is_plain(step: Operate, state: State) -> bool:
     """Whether touch makes that file: it is new, and no default ACL takes the place of the umask."""
-    path = _shown(step.path)
-    above = state.mounted.shows(paths.parent(path))
-    inherits = above is not None and above.xattr(overlayfs.ACL_DEFAULT) is not None
-    return state.mounted.shows(path) is None and not inherits and not int(step.args[0]) & ~0o666
+    is_new = state.mounted.shows(_shown(step.path)) is None
+    return is_new and not _inherits(step, state) and not int(step.args[0]) & ~0o666
+
+
+def _inherits(step: Operate, state: State) -> bool:
+    """Whether a default ACL has a say in the mode of what is made."""
+    above = state.mounted.shows(paths.parent(_shown(step.path)))
+    return above is not None and above.xattr(overlayfs.ACL_DEFAULT) is not None
 
 
 def _write(step: Operate) -> str:
@@ -162,9 +166,12 @@ def _rename(step: Operate, state: State) -> str:
     return _called(step, shlex.quote(to), _RENAME_FLAGS[flags[0] if flags else ""])
 
 
-def _mkdir(step: Operate) -> str:
+def _mkdir(step: Operate, state: State) -> str:
+    """mkdir sees to it that the mode is as it was asked for: it sets what a default ACL has left out."""
     mode = int(step.args[0])
-    return _called(step, f"{mode:04o}") if mode & ~0o777 else f"mkdir -m {mode:04o} {_path(step)}"
+    if mode & ~0o777 or _inherits(step, state):
+        return _called(step, f"{mode:04o}")
+    return f"mkdir -m {mode:04o} {_path(step)}"
 
 
 def _create(step: Operate) -> str:
@@ -192,9 +199,13 @@ def _setxattr(step: Operate) -> str:
     return setting(name, data, _path(step))
 
 
+_BY_WHAT_IS_THERE: Final[dict[str, Callable[[Operate, State], str]]] = {
+    "mkdir": _mkdir,
+    "read": _read,
+    "rename": _rename,
+}
 _COMMANDS: Final[dict[str, Callable[[Operate], str]]] = {
     "create": _create,
-    "mkdir": _mkdir,
     "access": _access,
     "chown": _chown,
     "utimens": _utimens,
