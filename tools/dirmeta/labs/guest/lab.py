@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Final, Protocol
+from typing import Protocol
 
 import msgpack
 
 from dirmeta.labs import agent
 from dirmeta.labs.base import LabError, Misbehaviour
 from dirmeta.labs.guest.console import agent_failure, excerpt, trouble
+from dirmeta.labs.guest.patience import JOB_TIMEOUT, Patience
 from dirmeta.labs.guest.python import GuestPython
 from dirmeta.labs.native import jobs as native
 from dirmeta.labs.native import routes
@@ -18,11 +19,6 @@ from dirmeta.labs.native.console import Console
 from dirmeta.labs.native.ear import Late, Lost
 from dirmeta.observe import transport
 from dirmeta.observe.steps import Job, Result, Unpack, UnpackTogether
-
-JOB_TIMEOUT: Final = 20.0
-"""Seconds for the jobs of one call; a guest that takes longer hangs."""
-_SHORT: Final = 5.0
-"""The same where a hang has been seen, and is to be seen many times more while its case is reduced."""
 
 
 class Guest(Protocol):
@@ -51,7 +47,7 @@ class GuestLab:
         self._subject = subject
         self._backing = backing
         self._guest: Guest | None = None
-        self._patience = JOB_TIMEOUT
+        self._patience = Patience()
         self._batching = False
         self.left_out: Sequence[str] = ()
         self._python: GuestPython | None = None
@@ -96,7 +92,7 @@ class GuestLab:
 
     def run(self, jobs: Sequence[Job]) -> list[list[Result]]:
         """The results of each job. Raises LabError, Misbehaviour."""
-        timeout = self._patience
+        timeout = self._patience.seconds
         replaces = self._guest is None
         guest = self._guest = self._guest or self._boot()
         console = guest.console
@@ -115,7 +111,7 @@ class GuestLab:
         except BaseException:  # an interrupt leaves the exchange half done
             self.close()
             raise
-        self._patience = JOB_TIMEOUT
+        self._patience.answered()
         if (news := console.news()) and trouble(news)[0]:
             raise self._misbehaved("", timeout, news)
         return results
@@ -149,7 +145,7 @@ class GuestLab:
             self.close()
             return LabError(f"the guest's agent gave up: {gave_up}; use --kernel host for such a case")
         if otherwise == "hang":
-            self._patience = _SHORT
+            self._patience.hung()
         self.close()
         silent = f"no answer in {timeout:g} s" if otherwise == "hang" else "the guest ended"
         return Misbehaviour(kind or otherwise, line or silent, excerpt(text))
