@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import subprocess
 import sys
 import time
@@ -43,9 +44,11 @@ def watched(command: Sequence[str]) -> Watched:
 def _family_of(pid: int) -> Iterator[int]:
     """A process and all that come from it, as far as they still are."""
     yield pid
-    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in _read(listed).split():
-            yield from _family_of(int(child))
+    tasks = Path(f"/proc/{pid}/task")
+    with contextlib.suppress(OSError):  # it may end at any moment
+        for task in os.listdir(tasks):
+            for child in _read(tasks / task / "children").split():
+                yield from _family_of(int(child))
 
 
 def _peak(pid: int) -> int:
