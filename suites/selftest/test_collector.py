@@ -21,10 +21,8 @@ def report(name: str, outcome: str, text: str = "") -> pytest.TestReport:
     )
 
 
-NAME = "merge/test_x.py::family::MERGE-INO[1]@merge/test_x::family[1]"
-
-
-SECOND = "merge/test_x.py::family::MERGE-INO[2]@merge/test_x::family[2]"
+NAME = "merge/test_x.py::family::MERGE-INO[1]"
+SECOND = "merge/test_x.py::family::MERGE-INO[2]"
 
 
 def collector(*names: str, settled: Callable[[RuleResult], None] = lambda result: None) -> Collector:

@@ -56,7 +56,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "xdist_group: items that share one run of a family")
     if hasattr(config, "workerinput"):
         die_with_parent()  # xdist's workers would finish what they are at
         take()
@@ -70,10 +69,23 @@ def pytest_configure(config: pytest.Config) -> None:
     except (UsageError, SubjectError, KernelError) as error:
         raise pytest.UsageError(f"dirmeta: {error}") from None
     config.stash[SESSION] = Session(asked)
-    if config.getoption("numprocesses", None) and config.getoption("dist", "no") == "load":
-        config.option.dist = "loadgroup"
-        if config.getoption("maxworkerrestart", None) is None:
-            config.option.maxworkerrestart = "0"  # with load groups xdist waits for ever for a restarted one
+    if _by_shards(config) and config.getoption("maxworkerrestart", None) is None:
+        config.option.maxworkerrestart = "0"  # with scopes xdist waits for ever for a restarted one
+
+
+def _by_shards(config: pytest.Config) -> bool:
+    """Whether several processes judge, and nobody asked for another way to hand out items."""
+    return bool(config.getoption("numprocesses", None)) and config.getoption("dist", "no") == "load"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep the items of a shard together; optional, for xdist may be switched off."""
+    if not _by_shards(config):
+        return None
+    from dirmeta.scheduling import ShardScheduling  # noqa: PLC0415 - where xdist is
+
+    return ShardScheduling(config, log)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -177,7 +189,6 @@ class RuleItem(pytest.Item):
         self.shard = shard
         # The file's own name, not its path: the seed has to be the same from a checkout and a wheel.
         self.group = f"{self.path.parent.name}/{self.path.stem}::{parent.name}"
-        self.add_marker(pytest.mark.xdist_group(f"{self.group}[{shard}]"))
 
     def runtest(self) -> None:
         result = self.config.stash[SESSION].result(self)

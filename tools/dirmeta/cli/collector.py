@@ -51,7 +51,7 @@ def judge(asked: Wanted, values: dict[str, Any], workers: str, settled: Settled 
     words = [str(suites / name) for name in JUDGING]
     words += ["-p", "dirmeta.plugin", "-p", "xdist.plugin", "-p", "no:cacheprovider", "-q"]
     words += ["-c", os.devnull, f"--rootdir={suites.parent}", f"--confcutdir={suites}"]
-    # A worker that is lost is an error; xdist waits for ever where it restarts one of a load group.
+    # A worker that is lost is an error; xdist waits for ever where it restarts one of a scope.
     words += [*arguments(values), "-n", workers, "--max-worker-restart=0"]
     output = io.StringIO()
     try:
@@ -146,8 +146,8 @@ class Collector:
 
 
 def _rule(name: str) -> str:
-    """``MERGE-INO`` of ``suites/merge/test_unchanged.py::identity::MERGE-INO[0]@group``."""
-    return name.partition("@")[0].rpartition("::")[2].partition("[")[0]
+    """``MERGE-INO`` of ``suites/merge/test_unchanged.py::identity::MERGE-INO[0]``."""
+    return name.rpartition("::")[2].partition("[")[0]
 
 
 def _result(rule: str, results: list[RuleResult]) -> RuleResult:
