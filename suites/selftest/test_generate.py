@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
 from dirmeta.generate import edges, hostile, pools, shaped, strategies, trees
-from dirmeta.generate.choices import Choices
+from dirmeta.generate.choices import WAYS, Choices
 from dirmeta.generate.features import FEATURES, features
 from dirmeta.model import overlayfs, paths
 from dirmeta.model.entries import AUFS_PREFIX, OPAQUE_MARKER, Entry
@@ -86,10 +86,18 @@ def test_a_part_has_bytes_of_its_own() -> None:
     assert [part.index(256), part.index(256), part.index(256)] == [1, 2, 0]
 
 
-def test_bytes_can_be_read_from_the_other_end() -> None:
+def test_bytes_can_be_read_in_many_ways() -> None:
     choices = Choices(bytes([1, 2, 3]))
     assert choices.index(256) == 1
-    assert [choices.backwards().index(256), choices.index(256)] == [3, 2]
+    ways = [tuple(way.index(256) for _ in range(3)) for way in choices.ways()]
+    assert ways[:2] == [(1, 2, 3), (3, 2, 1)]
+    assert len(set(ways)) == len(ways) == WAYS
+    assert choices.index(256) == 2
+
+
+def test_every_way_reads_any_byte_as_often() -> None:
+    every = Choices(bytes(range(256)))
+    assert {tuple(sorted(way.index(256) for _ in range(256))) for way in every.ways()} == {tuple(range(256))}
 
 
 def test_no_bytes_give_the_simplest_stack() -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeVar
+import random
+from collections.abc import Iterator, Sequence
+from typing import Final, TypeVar
 
 T = TypeVar("T")
+
+_CIPHERS: Final = (bytes(range(256)), *(bytes(random.Random(n).sample(range(256), 256)) for n in range(3)))
+WAYS: Final = 2 * len(_CIPHERS)
 
 
 class Choices:
@@ -61,6 +65,12 @@ class Choices:
         self._at = at + size
         return Choices(self._data[at : at + size])
 
-    def backwards(self) -> Choices:
-        """All bytes from the other end, as choices of their own."""
-        return Choices(self._data[::-1])
+    def ways(self) -> Iterator[Choices]:
+        """All bytes, as choices of their own `WAYS` times: from either end, as they are and under ciphers.
+
+        Each way decides as any other drawn bytes would; only together they are not independent.
+        """
+        for cipher in _CIPHERS:
+            data = self._data.translate(cipher)
+            yield Choices(data)
+            yield Choices(data[::-1])

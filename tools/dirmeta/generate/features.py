@@ -37,8 +37,9 @@ OF_LAYERS: Final = frozenset((
 """What the stream of one layer has."""
 DEEP: Final = 20
 """So many directories above an entry are deep."""
+_SEVERAL: Final = "several layers"
 _ACROSS: Final = frozenset((
-    "several layers", "re-declared parent", "explicit elsewhere", "whiteout over implied",
+    "re-declared parent", "explicit elsewhere", "whiteout over implied",
     "emptied implied directory", "non-directory over directory", "directory over non-directory",
     "same entries in another order",
 ))  # fmt: skip
@@ -52,7 +53,7 @@ _OF_SETUP: Final = frozenset((
     "userxattr", "upper", "umask", "delegate off", "mount option", "data-only",
     "over a hundred layers", "mark out of reach",
 ))  # fmt: skip
-FEATURES: Final = OF_LAYERS | _ACROSS | _OF_MARKS | _OF_SETUP
+FEATURES: Final = OF_LAYERS | {_SEVERAL} | _ACROSS | _OF_MARKS | _OF_SETUP
 """All names that `features` may give."""
 
 _SECOND: Final = 1_000_000_000
@@ -68,9 +69,10 @@ def features(case: Case, asked: Set[str] = FEATURES) -> Set[str]:
     looks = glances(case)
     if not OF_LAYERS.isdisjoint(asked):
         _of_layers(looks, case, found)
-    if len(looks) > 1 and not _ACROSS.isdisjoint(asked):
-        found.add("several layers")
-        found.update(_across(looks))
+    if len(looks) > 1:
+        found.add(_SEVERAL)
+        if not _ACROSS.isdisjoint(asked):
+            found.update(_across(looks))
     if not _OF_MARKS.isdisjoint(asked):
         found.update(_of_marks(looks))
     if not _OF_SETUP.isdisjoint(asked):

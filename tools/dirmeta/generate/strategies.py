@@ -3,7 +3,7 @@
 Each draws one byte string of fixed size, whole batches too, and decodes it: of two draws in one example
 Hypothesis makes mutants in which one is copied over the other, and three of four cases would be repeats.
 Drawing a byte costs as much as decoding it, and a case uses less than half of those it may: in a batch
-every second case reads those of the one before it from the other end.
+some read the same bytes, each in a way of its own.
 The shaped ones, many of them not well formed, are in `shaped`, `edges` and `hostile`.
 """
 
@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from dirmeta.generate import private, roots, setups, wellformed
-from dirmeta.generate.choices import Choices
+from dirmeta.generate.choices import WAYS, Choices
 from dirmeta.generate.pools import NO_LIMITS, pools
 from dirmeta.generate.trees import GROVE_SIZE, grove
 from dirmeta.model.limits import Limits
@@ -131,12 +131,11 @@ def _batched(setting: Setting, count: int, size: int, build: Build) -> SearchStr
 
     def decode(choices: Choices) -> tuple[Case, ...]:
         setup = setting(choices.part(setups.SETUP_SIZE))
-        parts = [choices.part(size) for _ in range(halves)]
-        both_ways = (build(way, setup) for part in parts for way in (part, part.backwards()))
-        return tuple(islice(both_ways, count))
+        parts = [choices.part(size) for _ in range(shares)]
+        return tuple(islice((build(way, setup) for part in parts for way in part.ways()), count))
 
-    halves = -(-count // 2)
-    return drawn(setups.SETUP_SIZE + halves * size, decode)
+    shares = -(-count // WAYS)
+    return drawn(setups.SETUP_SIZE + shares * size, decode)
 
 
 def _following(setup: Setup) -> Setup:

@@ -56,6 +56,7 @@ class Layer:
     def malformed(self) -> str:
         """Why this layer is not well formed (SPEC.md, Terms), or nothing."""
         seen: dict[str, Entry] = {}
+        above: set[str] = set()
         for entry in self.entries:
             place = entry.place
             if ".." in place and ".." in place.split("/"):
@@ -69,8 +70,9 @@ class Layer:
             if entry.kind == "hardlink" and (why := _misplaced(entry, seen)):
                 return why
             seen[place] = entry
-        solid = {place for place, entry in seen.items() if entry.kind != "directory"}
-        for entry in self.entries:
+            above.update(paths.ancestors(place))
+        solid = {place for place in above if place in seen and seen[place].kind != "directory"}
+        for entry in self.entries if solid else ():
             for up in paths.ancestors(entry.place):
                 if up in solid:
                     return f"{entry.name} lies below {up}, which is no directory"
