@@ -62,6 +62,7 @@ def program(path: Path, text: str) -> str:
         (("run", "--subject", "tar,x=1"), 2, "no option of it"),
         (("run", "--kernel", "nope"), 2, "there is host"),
         (("run", "--rules", "NOPE-*"), 2, "no rule matches 'NOPE-*'"),
+        (("run", "--rules", ","), 2, "no rule matches ''"),
         (("run", "--rules", "UNPACK-CHUNKED"), 2, "no rule that matches has a check"),
         (("run", "--profile", "nope"), 2, "there are quick, full"),
         (("run", "--policy", "fallback"), 2, "NAME=VALUE is wanted"),

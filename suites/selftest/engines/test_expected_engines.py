@@ -11,7 +11,7 @@ from dirmeta.judge.asking import Asked, Model, answers, is_root
 from dirmeta.judge.corpus import corpus
 from dirmeta.judge.expectations import Expectation
 from dirmeta.judge.expected import Expected
-from dirmeta.judge.expecting_engines import Known
+from dirmeta.judge.expecting_engines import Known, spoken_of
 from dirmeta.judge.learning import learned
 from dirmeta.judge.matrix import Matrix, Row, compare
 from dirmeta.judge.updating_engines import Lesson, updated
@@ -111,8 +111,11 @@ def test_entries_of_other_semantics_versions_and_options_are_left_alone(tmp_path
         entry(STICKY, options="driver=vfs"),
         entry("layer 1  d/  0700", rule="UNPACK-EXACT"),
     )
-    found = row(spoiled(tmp_path, MODE), *others)
+    spec = spoiled(tmp_path, MODE)
+    found = row(spec, *others)
     assert (found.expected, found.stale, found.deviates) == ((), (), True)
+    # Nor is the engine asked for their witnesses: what hits a layer-level tool may be hostile.
+    assert spoken_of(others, engine(spec), asked(spec, others).held(engine(spec))) == ()
 
 
 def lesson(spec: str, *entries: Expectation) -> tuple[Expectation, ...]:

@@ -89,7 +89,7 @@ def answers(engine: Engine, asked: Asked, world: World) -> Answers:
     Who is not root asks for files of root's alone, in which less may go wrong, and calls nothing stale.
     """
     held = asked.held(engine)
-    witnesses = spoken_of(asked.entries(engine.name), engine, held.traits.model)
+    witnesses = spoken_of(asked.entries(engine.name), engine, held)
     probes = asked.probes if held.traits.diffs else ()
     every = (*asked.cases, *probes, *(each.named for each in witnesses))
     if not is_root():

@@ -47,12 +47,18 @@ class Known(NamedTuple):
         return Known(replace(self.expected, stale={}), self.shown, ())
 
 
-def spoken_of(entries: Iterable[Expectation], engine: Engine, model: str) -> tuple[Numbered, ...]:
-    """The entries that are about an engine which is held to a model."""
+def spoken_of(entries: Iterable[Expectation], engine: Engine, held: Held) -> tuple[Numbered, ...]:
+    """The entries that are about an engine, and of which its answers can tell whether they are true.
+
+    Of what a layer-level subject does to layers `dirmeta run` can tell, and its witnesses may be hostile.
+    """
+    model = held.traits.model
     return tuple(
         Numbered(number, entry)
         for number, entry in enumerate(entries, 1)
-        if entry.speaks_of(engine) and (entry.rule == model or not entry.is_of_semantics)
+        if entry.speaks_of(engine)
+        and held.tells(entry.rule)
+        and (entry.rule == model or not entry.is_of_semantics)
     )
 
 

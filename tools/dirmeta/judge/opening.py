@@ -90,7 +90,7 @@ class Wanted:
         """The rules to judge: those asked for, else those that the subject or kernel given is about."""
         try:
             if self.rules:
-                return select(glob.strip() for glob in self.rules.split(",") if glob.strip())
+                return select(glob.strip() for glob in self.rules.strip(", ").split(","))
         except SelectionError as error:
             raise UsageError(f"--rules: {error}") from None
         families = self._families()
