@@ -16,7 +16,7 @@ FOLDERS = (
     *PURE, "locations", "streams", "generate", "observe", "sandbox",
     "subjects", "kernels", "building", "labs", "judge", "reports",
 )  # fmt: skip
-TOP = ("options", "plugin", "cli", "__main__")
+TOP = ("options", "scheduling", "plugin", "cli", "__main__")
 """Modules of the package itself, above all folders; they may import each other."""
 NOT_PURE = ("os", "subprocess", "time", "hypothesis", "pytest")
 DATA = ("suites", "fixtures")
