@@ -50,16 +50,21 @@ class Serial:
     renames: set[Operation] = field(default_factory=set)
 
     def also(self, path: str, *, back: bool = False) -> set[str]:
-        """Where a directory may have been renamed to, itself or one above; with `back`, or from, as well."""
-        found, todo = {path}, [path]
+        """Where a directory may have been renamed to, itself or one above; with `back`, or from, as well.
+
+        Each rename is done once: two that move directories into each other would else lead deeper for ever.
+        """
+        begin = (path, frozenset(self.renames))
+        found, todo = {begin}, [begin]
         while todo:
-            here = todo.pop()
-            for rename in self.renames:
+            here, left = todo.pop()
+            for rename in left:
                 for each in (rename, _reversed(rename)) if back else (rename,):
-                    if (there := _where(here, (each,))) not in found:
-                        found.add(there)
-                        todo.append(there)
-        return found
+                    following = (_where(here, (each,)), left - {rename})
+                    if following[0] != here and following not in found:
+                        found.add(following)
+                        todo.append(following)
+        return {where for where, _ in found}
 
 
 class Done(NamedTuple):
