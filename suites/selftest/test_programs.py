@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
@@ -169,6 +170,20 @@ def test_what_is_drawn_to_be_changed_is_there_to_whom_it_is_drawn_for(limits: Li
     ]
     assert len(met) > 60
     assert {node.kind if node is not None else "nothing" for node in met} == {"directory"}
+
+
+@pytest.mark.parametrize("escapes", [True, False])
+def test_the_mounts_own_xattrs_are_escaped_or_refused(escapes: bool) -> None:
+    limits = STOCK._replace(escapes=escapes)
+    answers = {
+        expected.number or 0
+        for case in drawn(limits, 200)
+        for operation, (_, expected) in zip(
+            case.program, rehearsed(case, drawn_for(case.setup, limits)), strict=True
+        )
+        if operation.op == "setxattr" and expected is not None and "own xattr" in expected.notes
+    }
+    assert answers == {0 if escapes else errno.EOPNOTSUPP}
 
 
 def test_a_kernel_that_can_not_be_switched_is_not() -> None:

@@ -256,7 +256,7 @@ class Writer(Upper):
 
     def _require_xattr(self, who: Credentials, path: str, name: str) -> None:
         node = self.existing(path, who)
-        if node.kind == "symlink" or (name.startswith(self.how.prefix) and not self.how.escapes):
+        if node.kind == "symlink":
             raise Unknown
         if name.startswith("trusted."):
             if not permission.has(who, "sys_admin"):
@@ -273,6 +273,9 @@ class Writer(Upper):
             self.require_owner(path, who)
         else:
             raise Unknown
+        if name.startswith(self.how.prefix) and not self.how.escapes:
+            self.note(path, "own xattr")
+            raise Denied(errno.EOPNOTSUPP, "COPYUP-SELFMARK")  # Kernel: `ovl_own_xattr_set`, before 6.7
 
     def setacl(self, who: Credentials, path: str, acl: str, type: str = "access") -> None:
         node = self.existing(path, who)

@@ -90,7 +90,7 @@ NEEDS: Final[dict[str, Needs]] = {
     "ACCESS-DAC": {"delegated ACCESS-DAC": 0.3},
     "ACCESS-NOWIDEN": {"widened by the placeholder": 0.1},
     "ACCESS-STICKY": {"delegated refused by ACCESS-STICKY": 0.01},
-    "ACCESS-SETGID": {"delegated ACCESS-SETGID": 0.02},
+    "ACCESS-SETGID": {"delegated ACCESS-SETGID": 0.01},
     "ACCESS-ACL": {"delegated ACCESS-ACL": 0.05, "delegated inherits an ACL": 0.01},
     "ACCESS-OWNER": {"delegated ACCESS-OWNER": 0.08, "delegated refused by ACCESS-OWNER": 0.03},
     "ACCESS-MOVE": {"delegated ACCESS-MOVE": 0.01},
