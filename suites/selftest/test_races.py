@@ -21,7 +21,7 @@ from dirmeta.model.tree import Node, Tree
 from dirmeta.rules.findings import Finding
 from dirmeta.rules.racing import TORN, RaceSeen, RacesSeen
 from dirmeta.rules.registry import CHECKS, Terms, Trial
-from dirmeta.rules.serial import Metadata, Serial, serial
+from dirmeta.rules.serial import Metadata, serial
 
 ROOT = Node("directory")
 MARK = ((overlayfs.mark_name("trusted"), b"y"),)
@@ -389,27 +389,3 @@ def test_serial_orders_are_those_of_brute_force(seed: int) -> None:
     ends, met = by_brute_force(actors, answers)
     assert ends and distinct([end.view.tree for end in orders.ends]) == distinct(ends)
     assert orders.met["d"] == met
-
-
-def renamed(path: str, to: str, **more: str) -> Operation:
-    return Operation("rename", (("path", path), ("to", to), *more.items()))
-
-
-@pytest.mark.parametrize(
-    ("renames", "back", "found"),
-    [
-        ((), True, {"d/x"}),
-        ((renamed("d", "e"),), False, {"d/x", "e/x"}),
-        ((renamed("e", "d"),), False, {"d/x"}),
-        ((renamed("e", "d"),), True, {"d/x", "e/x"}),
-        ((renamed("d", "e"), renamed("e", "f")), False, {"d/x", "e/x", "f/x"}),
-        # One gives two directories each other's names and the other moves one into the other, whatever that
-        # is called then: done again and again they would lead to e/moved/moved, and deeper.
-        ((renamed("d", "e/moved"), renamed("d", "e", flags="exchange")), False,
-         {"d/x", "e/x", "e/moved/x", "d/moved/x"}),
-    ],
-)  # fmt: skip
-def test_a_path_is_followed_through_each_rename_once(
-    renames: Sequence[Operation], back: bool, found: set[str]
-) -> None:
-    assert Serial(renames=set(renames)).also("d/x", back=back) == found
