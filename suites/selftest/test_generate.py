@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Set
+from dataclasses import fields
 from typing import TypeVar
 
 import pytest
@@ -64,6 +65,13 @@ def cases() -> list[Case]:
 @pytest.fixture(scope="module")
 def model_cases() -> list[Case]:
     return [case for batch in drawn(strategies.model_batches(redirects=True), 40) for case in batch]
+
+
+@pytest.mark.parametrize("layout", ["cases", "model_cases"])
+def test_entries_that_were_not_checked_would_have_passed(layout: str, request: pytest.FixtureRequest) -> None:
+    for entry in entries(request.getfixturevalue(layout)):
+        made = {field.name: getattr(entry, field.name) for field in fields(Entry) if field.init}
+        assert vars(Entry(**made)) == vars(entry)
 
 
 def test_choices_wrap_and_end_in_zeros() -> None:

@@ -17,6 +17,7 @@ from dirmeta.streams.compress import Compression, compress
 from dirmeta.streams.docker import read_archive
 from dirmeta.streams.errors import LoadError
 from dirmeta.streams.layout import digest
+from dirmeta.streams.library import END
 from dirmeta.streams.load import load
 from dirmeta.streams.oci import write_layout
 
@@ -137,7 +138,7 @@ def test_a_layer_may_hold_a_file_named_manifest(tmp_path: Path) -> None:
 def test_a_size_below_zero_does_not_go_round_for_ever(tmp_path: Path) -> None:
     info = tarfile.TarInfo("bad")
     info.pax_headers = {"size": "-1024"}
-    (tmp_path / "layer.tar").write_bytes(info.tobuf(tarfile.PAX_FORMAT) + tar.END)
+    (tmp_path / "layer.tar").write_bytes(info.tobuf(tarfile.PAX_FORMAT) + END)
     with pytest.raises(LoadError, match=r"layer\.tar: (bad: truncated within its content|.*invalid offset)$"):
         load(tmp_path / "layer.tar")
 

@@ -13,7 +13,8 @@ from dirmeta.model.entries import KINDS, Entry
 from dirmeta.model.overlayfs import ACL_ACCESS, ACL_DEFAULT
 from dirmeta.model.stack import Layer, TarFormat
 from dirmeta.streams.errors import EncodeError
-from dirmeta.streams.tar import BLOCK, decode, encode
+from dirmeta.streams.plain import BLOCK
+from dirmeta.streams.tar import decode, encode
 
 FORMATS: tuple[TarFormat, ...] = ("pax", "gnu", "ustar")
 S = 10**9

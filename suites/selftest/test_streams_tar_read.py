@@ -17,7 +17,9 @@ from dirmeta.model.entries import Entry, kind_of_file
 from dirmeta.model.overlayfs import ACL_ACCESS
 from dirmeta.model.stack import Layer, TarFormat
 from dirmeta.streams.errors import DecodeError
-from dirmeta.streams.tar import BLOCK, END, decode, encode
+from dirmeta.streams.library import END
+from dirmeta.streams.plain import BLOCK
+from dirmeta.streams.tar import decode, encode
 
 FORMATS: tuple[TarFormat, ...] = ("pax", "gnu", "ustar")
 S = 10**9

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from operator import itemgetter
+from typing import Final
 
 from dirmeta.generate.choices import Choices
-from dirmeta.generate.pools import Metadata
 from dirmeta.model import paths
-from dirmeta.model.entries import Entry, Kind
+from dirmeta.model.entries import Entry, Kind, Metadata
 from dirmeta.model.stack import Layer
 
-
-class _Put(NamedTuple):
-    """An entry with what its position in the stream is decided by."""
-
-    place: str
-    key: int
-    entry: Entry
+_Put = tuple[str, int, Entry]
+"""An entry after what its position in the stream is decided by: its place and its key."""
+_by_place: Final = itemgetter(0)
+_by_key: Final = itemgetter(1)
 
 
 class Draft:
@@ -48,15 +45,15 @@ class Draft:
     def add(self, place: str, key: int, entry: Entry) -> None:
         """Put `entry` at `place`, which `is_free`; a non-directory where nothing is below. `key` is its
         turn in a stream that keeps no other order."""
-        self._put.append(_Put(place, key, entry))
+        self._put.append((place, key, entry))
         self._note(place, entry.kind)
         if entry.kind == "file":
             self.files.append((place, entry))
 
     def link(self, place: str, key: int, name: str, target: str, to: Entry) -> None:
         """Put a hardlink to the file `to`, whose name it spells `target`."""
-        meta = Metadata(to.mode, to.uid, to.gid, to.mtime, to.xattrs)
-        self._links.append((key, to.name, Entry(name, "hardlink", *meta, target=target)))
+        meta: Metadata = (to.mode, to.uid, to.gid, to.mtime, to.xattrs)
+        self._links.append((key, to.name, Entry.unchecked(place, name, "hardlink", meta, target=target)))
         self._note(place, "hardlink")
 
     def _note(self, place: str, kind: Kind) -> None:
@@ -78,19 +75,11 @@ class Draft:
         return self._finished(sorted(self._put, key=_by_place, reverse=True))
 
     def _finished(self, put: list[_Put]) -> Layer:
-        entries = [item.entry for item in put]
+        entries = [entry for _, _, entry in put]
         for key, target, link in self._links:
             after = 1 + next(i for i, entry in enumerate(entries) if entry.name == target)
             entries.insert(after + key % (len(entries) - after + 1), link)
         return Layer(tuple(entries))
-
-
-def _by_place(item: _Put) -> str:
-    return item.place
-
-
-def _by_key(item: _Put) -> int:
-    return item.key
 
 
 def in_some_order(choices: Choices, draft: Draft) -> Layer:

@@ -33,4 +33,5 @@ def with_placeholders(
 
 def _directory(choices: Choices, path: str, pool: Pools) -> Entry:
     notable = tuple(each for each in pool.directories if each is not NOTHING) or (NOTHING,)
-    return Entry(f"{path}/", "directory", *header(choices, pool, path, DIRECTORY_MODES, notable).metadata)
+    _, _, meta = header(choices, pool, path, DIRECTORY_MODES, notable)
+    return Entry(f"{path}/", "directory", *meta)

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from dirmeta.generate.choices import Choices
 from dirmeta.generate.trees import SPELLINGS
 from dirmeta.model import acl, overlayfs
-from dirmeta.model.entries import Xattrs
+from dirmeta.model.entries import Metadata, Xattrs
 from dirmeta.model.limits import Limits
 
 SECOND: Final = 1_000_000_000
@@ -58,16 +58,6 @@ class Pools(NamedTuple):
     symlinks: tuple[Attributes, ...]
     devices: bool
     numbers: tuple[int, int]
-
-
-class Metadata(NamedTuple):
-    """The metadata of an entry."""
-
-    mode: int
-    uid: int
-    gid: int
-    mtime: int
-    xattrs: Xattrs
 
 
 _PLAIN: Final[tuple[Xattrs, ...]] = (
@@ -149,13 +139,8 @@ def access_acl(named: tuple[acl.Permission, ...], mode: int) -> bytes:
     return acl.pack((*named, owner, group, mask, other))
 
 
-class Header(NamedTuple):
-    """What one entry begins with, and its turn in a stream that keeps no other order."""
-
-    name: str
-    turn: int
-    metadata: Metadata
-
+Header = tuple[str, int, Metadata]
+"""The name that an entry begins with, its turn in a stream that keeps no other order, and its metadata."""
 
 TURNS: Final = 14
 HEADER_SIZE: Final = 3
@@ -171,5 +156,4 @@ def header(
     mode, attributes = modes[chosen], sets[which]
     uid, gid = pool.owners[owner]
     xattrs = xattrs_for(attributes, mode) if attributes is not NOTHING else ()
-    meta = Metadata(mode, uid, gid, pool.times[time], xattrs)
-    return Header(SPELLINGS[spelling](place), turn, meta)
+    return SPELLINGS[spelling](place), turn, (mode, uid, gid, pool.times[time], xattrs)

@@ -26,7 +26,7 @@ def rooted(choices: Choices, stack: Stack, pool: Pools) -> Stack:
 def _rooted(choices: Choices, layer: Layer, pool: Pools) -> Layer:
     entries = list(layer)
     name = choices.pick(_NAMES)
-    meta = header(choices, pool, name, DIRECTORY_MODES, pool.directories).metadata
+    _, _, meta = header(choices, pool, name, DIRECTORY_MODES, pool.directories)
     position = choices.index(len(entries) + 1)
     what = choices.index(8)
     if what < 6:

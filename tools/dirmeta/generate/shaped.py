@@ -15,7 +15,6 @@ from dirmeta.generate.pools import (
     FILE_MODES,
     HEADER_SIZE,
     NO_LIMITS,
-    Metadata,
     Pools,
     header,
     pools,
@@ -24,7 +23,7 @@ from dirmeta.generate.private import is_vacant
 from dirmeta.generate.strategies import drawn
 from dirmeta.generate.trees import GROVE_SIZE, Grove, grove
 from dirmeta.model import paths
-from dirmeta.model.entries import AUFS_PREFIX, OPAQUE_MARKER, Entry
+from dirmeta.model.entries import AUFS_PREFIX, OPAQUE_MARKER, Entry, Metadata
 from dirmeta.model.limits import Limits
 from dirmeta.model.stack import Case, Layer
 
@@ -101,7 +100,8 @@ def _dangling(choices: Choices, pool: Pools, trees: Grove, layer: Layer) -> Case
 
 
 def _metadata(choices: Choices, pool: Pools, place: str) -> Metadata:
-    return header(choices, pool, place, FILE_MODES, pool.files[:1]).metadata
+    _, _, meta = header(choices, pool, place, FILE_MODES, pool.files[:1])
+    return meta
 
 
 def _without_obstacles(layer: Layer, place: str) -> Layer:

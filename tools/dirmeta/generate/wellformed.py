@@ -102,7 +102,7 @@ def draft(choices: Choices, pool: Pools, grove: Grove, room: Room = ROOMS[0]) ->
         slot = choices.part(HEADER_SIZE)
         if has_entry and made.is_free(directory):
             name, turn, meta = header(slot, pool, directory + "/", DIRECTORY_MODES, pool.directories)
-            made.add(directory, turn, Entry(name, "directory", *meta))
+            made.add(directory, turn, Entry.unchecked(directory, name, "directory", meta))
     return made
 
 
@@ -141,7 +141,7 @@ def _file(slot: Choices, made: Draft, pool: Pools, site: _Site) -> None:
 
 def _file_at(place: str, slot: Choices, made: Draft, pool: Pools) -> None:
     name, turn, meta = header(slot, pool, place, FILE_MODES, pool.files)
-    made.add(place, turn, Entry(name, "file", *meta, content=CONTENTS[turn % len(CONTENTS)]))
+    made.add(place, turn, Entry.unchecked(place, name, "file", meta, content=CONTENTS[turn % len(CONTENTS)]))
 
 
 def _symlink(slot: Choices, made: Draft, pool: Pools, site: _Site) -> None:
@@ -151,7 +151,7 @@ def _symlink(slot: Choices, made: Draft, pool: Pools, site: _Site) -> None:
 
 def _symlink_at(place: str, slot: Choices, made: Draft, pool: Pools) -> None:
     name, turn, meta = header(slot, pool, place, (0o777,), pool.symlinks)
-    made.add(place, turn, Entry(name, "symlink", *meta, target=TARGETS[turn % len(TARGETS)]))
+    made.add(place, turn, Entry.unchecked(place, name, "symlink", meta, target=TARGETS[turn % len(TARGETS)]))
 
 
 def _hardlink(slot: Choices, made: Draft, pool: Pools, site: _Site) -> None:
@@ -172,7 +172,7 @@ def _char(slot: Choices, made: Draft, pool: Pools, site: _Site) -> None:
     name, turn, meta = header(slot, pool, place, FILE_MODES, pool.symlinks)
     (major, minor), (majors, minors) = CHAR_DEVICES[turn % len(CHAR_DEVICES)], pool.numbers
     device = min(major, majors), min(minor, minors)
-    return made.add(place, turn, Entry(name, "char", *meta, device=device))
+    return made.add(place, turn, Entry.unchecked(place, name, "char", meta, device=device))
 
 
 def _block(slot: Choices, made: Draft, pool: Pools, site: _Site) -> None:
@@ -180,13 +180,14 @@ def _block(slot: Choices, made: Draft, pool: Pools, site: _Site) -> None:
     if place is None or not pool.devices:
         return _fifo(slot, made, pool, site)
     name, turn, meta = header(slot, pool, place, FILE_MODES, pool.symlinks)
-    return made.add(place, turn, Entry(name, "block", *meta, device=BLOCK_DEVICES[turn % len(BLOCK_DEVICES)]))
+    device = BLOCK_DEVICES[turn % len(BLOCK_DEVICES)]
+    return made.add(place, turn, Entry.unchecked(place, name, "block", meta, device=device))
 
 
 def _fifo(slot: Choices, made: Draft, pool: Pools, site: _Site) -> None:
     if (place := site.free_place(made)) is not None:
         name, turn, meta = header(slot, pool, place, FILE_MODES, pool.symlinks)
-        made.add(place, turn, Entry(name, "fifo", *meta))
+        made.add(place, turn, Entry.unchecked(place, name, "fifo", meta))
 
 
 def _marker(slot: Choices, pool: Pools, place: str) -> Header:
@@ -199,7 +200,7 @@ def _hide(path: str, slot: Choices, made: Draft, pool: Pools) -> None:
     place = trees.whiteout_of(path)
     if place and made.is_free(place):
         name, turn, meta = _marker(slot, pool, place)
-        made.add(place, turn, Entry(name, "whiteout", *meta))
+        made.add(place, turn, Entry.unchecked(place, name, "whiteout", meta))
 
 
 def _whiteout(slot: Choices, made: Draft, pool: Pools, site: _Site) -> None:
@@ -215,7 +216,7 @@ def _opaque(slot: Choices, made: Draft, pool: Pools, site: _Site) -> None:
     if not site.directory or not made.is_free(place):
         return _file(slot, made, pool, site)
     name, turn, meta = _marker(slot, pool, place)
-    return made.add(place, turn, Entry(name, "opaque", *meta))
+    return made.add(place, turn, Entry.unchecked(place, name, "opaque", meta))
 
 
 def _replaced(slot: Choices, made: Draft, pool: Pools, site: _Site) -> None:

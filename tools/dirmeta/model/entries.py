@@ -19,6 +19,8 @@ OPAQUE_MARKER: Final = ".wh..wh..opq"
 
 Xattrs = tuple[tuple[str, bytes], ...]
 """Extended attributes, ACLs included, sorted by name."""
+Metadata = tuple[int, int, int, int, Xattrs]
+"""Mode, uid, gid, mtime and xattrs of an entry."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +71,37 @@ class Entry:
     def copied(self, **changes: Any) -> Entry:
         """A copy with other fields that are known to fit: nothing is checked, and whoever gives another
         name gives the `place` and `path` that it means."""
-        copy = object.__new__(Entry)
-        vars(copy).update(vars(self), **changes)
-        return copy
+        fields = vars(self).copy()
+        fields.update(changes)
+        return _with_fields(fields)
+
+    @staticmethod
+    def unchecked(
+        place: str,
+        name: str,
+        kind: Kind,
+        metadata: Metadata,
+        content: bytes = b"",
+        target: str = "",
+        device: tuple[int, int] = (0, 0),
+    ) -> Entry:
+        """An entry whose fields are known to fit, under a name that is known to spell `place`: for the many
+        that are drawn, whose checks would take longer than the drawing."""
+        mode, uid, gid, mtime, xattrs = metadata
+        return _with_fields({
+            "name": name, "kind": kind, "mode": mode, "uid": uid, "gid": gid, "mtime": mtime,
+            "xattrs": xattrs, "content": content, "target": target, "device": device,
+            "place": place, "path": _path(kind, place),
+        })  # fmt: skip
 
     def with_xattrs(self, xattrs: dict[str, bytes]) -> Entry:
         return replace(self, xattrs=tuple(sorted(xattrs.items())))
+
+
+def _with_fields(fields: dict[str, Any]) -> Entry:
+    entry = object.__new__(Entry)
+    object.__setattr__(entry, "__dict__", fields)
+    return entry
 
 
 def _path(kind: Kind, place: str) -> str:

@@ -8,9 +8,11 @@ it and counts, also where it is a component on the way that a redirect gives.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import chain
 
 from dirmeta.model import overlayfs, paths
+from dirmeta.model.entries import Xattrs
 from dirmeta.model.overlayfs import Namespace
 from dirmeta.model.semantics import Policies
 from dirmeta.model.tree import Node, link_groups
@@ -210,15 +212,10 @@ class Merger:
 
     def visible(self, node: Node) -> Node:
         """A node without the xattrs that overlayfs keeps to itself; escaped ones unescaped."""
-        if not node.xattrs or not any(name.startswith(self.prefix) for name, _ in node.xattrs):
+        if not node.xattrs:
             return node
-        escaped = self.prefix + "overlay."
-        xattrs = sorted(
-            (self.prefix + name[len(escaped) :] if name.startswith(escaped) else name, value)
-            for name, value in node.xattrs
-            if name.startswith(escaped) or not name.startswith(self.prefix)
-        )
-        return node._replace(xattrs=tuple(xattrs))
+        xattrs = _visible(node.xattrs, self.prefix)
+        return node if xattrs == node.xattrs else node._replace(xattrs=xattrs)
 
 
 def _names(tree: Mapping[str, Node]) -> dict[str, list[str]]:
@@ -229,6 +226,19 @@ def _names(tree: Mapping[str, Node]) -> dict[str, list[str]]:
             directory, _, name = path.rpartition("/")
             listing.setdefault(directory, []).append(name)
     return listing
+
+
+@lru_cache(maxsize=4096)
+def _visible(xattrs: Xattrs, prefix: str) -> Xattrs:
+    """What a mount shows of a node's xattrs (see `Merger.visible`)."""
+    if not any(name.startswith(prefix) for name, _ in xattrs):
+        return xattrs
+    escaped = prefix + "overlay."
+    return tuple(sorted(
+        (prefix + name[len(escaped) :] if name.startswith(escaped) else name, value)
+        for name, value in xattrs
+        if name.startswith(escaped) or not name.startswith(prefix)
+    ))  # fmt: skip
 
 
 def _acls_of(node: Node) -> tuple[tuple[str, bytes], ...]:

@@ -47,12 +47,14 @@ def diff_directory(
     keep_forged = verbatim or policies.forged == "keep"
     blank = placeholder(policies)
     opaque = layer.opaques | layer.whiteouts if layer.whiteouts else layer.opaques
-    root = _private(namespace, marked=False, opaque=paths.ROOT in opaque)
-    tree: Tree = {paths.ROOT: blank._replace(xattrs=root) if root else blank}
+    invented = {
+        (marked, emptied): blank._replace(xattrs=_private(namespace, marked=marked, opaque=emptied))
+        for marked in (False, True) for emptied in (False, True)
+    }  # fmt: skip
+    tree: Tree = {paths.ROOT: invented[False, paths.ROOT in opaque]}
     for path in layer.implied:
         # What replaces a whited-out path is new, so it has nothing to delegate to (UNPACK-REPLACED-MARK).
-        marked = delegate and path not in layer.whiteouts
-        tree[path] = blank._replace(xattrs=_private(namespace, marked=marked, opaque=path in opaque))
+        tree[path] = invented[delegate and path not in layer.whiteouts, path in opaque]
     for path, entry in layer.explicit.items():
         xattrs = _kept(entry.xattrs, keep_forged)
         if path in opaque:

@@ -75,6 +75,11 @@ def xattrs(found: Mapping[str, str]) -> Xattrs:
     return tuple(sorted(values.items()))
 
 
+def tells_xattr(key: str) -> bool:
+    """Whether a record is about an extended attribute or an ACL."""
+    return key.startswith(XATTR) or key in _ACL_RECORDS
+
+
 @lru_cache(maxsize=256)
 def _acl_text(value: bytes) -> str:
     """An ACL as text, or nothing where text would not give the same value back."""
