@@ -9,9 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from dirmeta.cli.bench import bench
-from dirmeta.judge import benchmarks, processes
+from dirmeta.judge import benchmarks, figures, processes
 from dirmeta.judge.benchmarks import NAMES, Benchmarks
-from dirmeta.judge.figures import MERGE, Figure
+from dirmeta.judge.families import families
+from dirmeta.judge.figures import MERGE, Figure, from_model
 from dirmeta.labs import bare
 from dirmeta.model.tree import WHITEOUT, Node, Tree
 from dirmeta.observe import transport
@@ -104,6 +105,21 @@ def test_a_round_measures_both_on_the_same_cases(monkeypatch: pytest.MonkeyPatch
     assert first.cases > 100
     assert first.times_floor > 1
     assert 0 < first.floor.clock < first.clock
+
+
+@pytest.mark.parametrize("family", [MERGE, benchmarks.SCOPE])
+def test_cases_are_drawn_before_they_are_judged_from_the_model(
+    family: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = benchmarks.bench_of()
+    try:
+        cases, took = from_model(family, bench)
+        assert cases > 100 and took > 0
+        assert cases <= bench.cases(families()[family]) * families()[family].shards
+    finally:
+        bench.lab.close()
+    monkeypatch.setattr(figures, "_drawn", lambda *_: [])
+    assert from_model(family, bench)[0] == 0
 
 
 def test_a_command_is_watched_with_all_that_it_starts() -> None:

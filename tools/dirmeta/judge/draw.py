@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from itertools import islice
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -50,7 +50,7 @@ class Scope:
                 each(batch)
 
 
-@cache
+@lru_cache(maxsize=16)
 def _size(every: Callable[[Limits], Iterator[Case]], limits: Limits) -> int:
     return sum(1 for _ in every(limits))
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from statistics import median
 from typing import Final
 
@@ -12,9 +13,10 @@ from dirmeta.judge.bench import Bench
 from dirmeta.judge.draw import Batch, Scope, feed
 from dirmeta.judge.experiments import observe
 from dirmeta.judge.families import families
-from dirmeta.judge.family import seed_of
+from dirmeta.judge.family import Family, seed_of
 from dirmeta.judge.results import RuleResult
 from dirmeta.judge.runner import run_shard
+from dirmeta.model.stack import Case
 from dirmeta.rules.registry import Trial
 from dirmeta.rules.writing import broken
 
@@ -53,6 +55,27 @@ def judged(family: str, bench: Bench) -> int:
     bench.seed += 1
     chosen = families()[family]
     return cases_of(run_shard(chosen, family, 0, chosen.rules, bench))
+
+
+def from_model(family: str, bench: Bench) -> tuple[int, float]:
+    """Judge the cases of one shard, which were drawn before; how many there were, and the seconds it took."""
+    bench.seed += 1
+    chosen = families()[family]
+    cases = _drawn(chosen, family, bench)
+    given = replace(chosen, draws=Scope(lambda limits: iter(cases)), shards=1)
+    began = time.perf_counter()
+    results = run_shard(given, family, 0, given.rules, replace(bench, profile="full"))
+    return cases_of(results), time.perf_counter() - began
+
+
+def _drawn(family: Family, name: str, bench: Bench) -> list[Case]:
+    limits, wanted = bench.limits, bench.cases(family)
+    if isinstance(family.draws, Scope):
+        stride = bench.stride(family.draws.size(limits), family)
+        return list(islice(family.draws.every(limits), 0, None, family.shards * stride))
+    cases: list[Case] = []
+    feed(family.draws(limits, family.pack), wanted // family.pack, seed_of(name, 0, bench.seed), cases.extend)
+    return cases
 
 
 def cases_of(results: Mapping[str, RuleResult]) -> int:

@@ -14,7 +14,7 @@ from typing import Final
 from dirmeta import kernels, locations
 from dirmeta.judge.bench import Bench, Profile
 from dirmeta.judge.families import families
-from dirmeta.judge.figures import MERGE, Figure, judged, program_rate, whole_scope
+from dirmeta.judge.figures import MERGE, Figure, from_model, judged, program_rate, whole_scope
 from dirmeta.judge.opening import Wanted, bench_on, open_subject
 from dirmeta.labs.guest import processors
 from dirmeta.labs.guest.lab import GuestLab
@@ -47,16 +47,16 @@ class GuestBenchmarks:
         return [Figure("guest boot", median(took), "s to the first verdict", 1.5, best=min(took))]
 
     def guest(self) -> list[Figure]:
-        """Case to verdict, with the batching system call, as a run has it: 16 drawn cases a batch."""
-        return [self._rate("guest merge", OLD, MERGE, 850)]
+        """Model to verdict, and with the drawing, by the batching system call."""
+        return self._rates("guest merge", OLD, MERGE, 850)
 
     def newest(self) -> list[Figure]:
         """The same in the newest kernel, which is slow to answer small requests: 64 cases a batch."""
-        return [self._rate("guest newest", NEW, TWO_LAYERS, 1300)]
+        return self._rates("guest newest", NEW, TWO_LAYERS, 1300)
 
     def plain(self) -> list[Figure]:
         """Without the batching system call, as in a kernel of a developer's own."""
-        return [self._rate("guest plain", OLD, MERGE, 150, batching=False)]
+        return self._rates("guest plain", OLD, MERGE, 150, batching=False)
 
     def changes(self) -> list[Figure]:
         """Programs in a guest whose kernel has the feature."""
@@ -91,17 +91,25 @@ class GuestBenchmarks:
             took.append(time.perf_counter() - began)
         return [Figure("guest edit", median(took), "s from an edit to a verdict", 90, best=min(took))]
 
-    def _rate(self, label: str, kernel: str, family: str, target: float, *, batching: bool = True) -> Figure:
-        rates: list[float] = []
+    def _rates(
+        self, label: str, kernel: str, family: str, target: float, *, batching: bool = True
+    ) -> list[Figure]:
+        given: list[float] = []
+        drawn: list[float] = []
         with guest(kernel, batching=batching) as bench:
             judged(family, bench)  # what the first cases have to load is no part of it
             deadline = time.monotonic() + self.seconds
-            while len(rates) < _ROUNDS or time.monotonic() < deadline:
+            while len(given) < _ROUNDS or time.monotonic() < deadline:
+                cases, took = from_model(family, bench)
+                given.append(cases / took)
                 began = time.perf_counter()
                 cases = judged(family, bench)
-                rates.append(cases / (time.perf_counter() - began))
-        pack = families()[family].pack
-        return Figure(label, median(rates), f"cases/s, {pack} a batch", target, more=True, best=max(rates))
+                drawn.append(cases / (time.perf_counter() - began))
+        unit = f"cases/s, {families()[family].pack} a batch"
+        return [
+            Figure(label, median(given), unit, target, more=True, best=max(given)),
+            Figure(f"{label} drawn", median(drawn), unit, more=True, best=max(drawn)),
+        ]
 
 
 def guest(kernel: str, *, profile: Profile = "quick", batching: bool = True) -> AbstractContextManager[Bench]:
