@@ -194,6 +194,13 @@ def test_a_truncated_tar_is_named(dirmeta: Run, tmp_path: Path) -> None:
         assert "layer.tar: " in err and "truncated" in err
 
 
+def test_a_listing_that_is_not_utf_8_is_not_called_a_tar(dirmeta: Run, tmp_path: Path) -> None:
+    (tmp_path / "listing").write_bytes("layer 1  caf\xe9/f\n".encode("latin-1"))
+    ended, out, err = dirmeta("replay", "listing")
+    assert (ended, out) == (2, "")
+    assert err == "dirmeta: listing: is neither an image nor a listing in UTF-8 (byte 12)\n"
+
+
 def test_unpack_wants_an_empty_destination(dirmeta: Run, tmp_path: Path) -> None:
     (tmp_path / "layer.tar").write_bytes(tar.encode(parse("layer 1 f").stack[0]))
     assert "existing empty directory" in dirmeta("unpack", "layer.tar", "missing")[2]

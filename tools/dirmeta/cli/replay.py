@@ -23,6 +23,7 @@ from dirmeta.model import codec, listing
 from dirmeta.model.stack import Case
 from dirmeta.options import wanted
 from dirmeta.reports.terminal import failure_text, rule_line
+from dirmeta.streams.errors import LoadError
 from dirmeta.streams.load import load
 from dirmeta.subjects.base import SubjectError
 from dirmeta.subjects.engines.table import is_engine
@@ -128,9 +129,19 @@ def _from_file(path: Path) -> Case:
         return Case(load(path))
     try:
         text = path.read_text("utf-8")
-    except UnicodeDecodeError:
-        return Case(load(path))
+    except UnicodeDecodeError as error:
+        return _binary(path, error)
     return _parsed(text, str(path)) if "\0" not in text else Case(load(path))
+
+
+def _binary(path: Path, error: UnicodeDecodeError) -> Case:
+    """The case in a file that is not UTF-8. UsageError where it seems to be a listing all the same."""
+    try:
+        return Case(load(path))
+    except LoadError:
+        if b"\0" in path.read_bytes():
+            raise
+        raise UsageError(f"{path}: is neither an image nor a listing in UTF-8 (byte {error.start})") from None
 
 
 def _parsed(text: str, where: str) -> Case:
