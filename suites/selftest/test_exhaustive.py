@@ -32,6 +32,19 @@ def test_there_are_as_many_stacks_as_counted() -> None:
     assert counts == (118, 118 + 118**2, 14 * 58 * 58, 118**3)
     assert sum(1 for _ in exhaustive.two_layers()) == counts.two
     assert sum(1 for _ in exhaustive.three_layers()) == counts.three
+    assert (len(exhaustive.two_layers()), len(exhaustive.three_layers())) == (counts.two, counts.three)
+
+
+def test_stacks_are_in_the_order_of_a_product() -> None:
+    lowest, upper = exhaustive.representatives(lowest=True), exhaustive.representatives(lowest=False)
+    every = exhaustive.three_layers()
+    for index, states in islice(enumerate(product(lowest, upper, upper)), 0, None, 997):
+        assert every[index] == exhaustive.case(states)
+    layers, both = exhaustive.layer_states(), exhaustive.two_layers()
+    assert both[len(layers) - 1] == exhaustive.case(layers[-1:])
+    assert both[len(layers) + 1] == exhaustive.case(layers[:2])
+    with pytest.raises(IndexError):
+        every[len(every)]
 
 
 def test_no_stack_is_given_twice() -> None:

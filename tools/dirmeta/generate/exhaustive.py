@@ -7,9 +7,10 @@ Each layer and path has metadata of its own, so that every source can be told fr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from itertools import product
+from math import prod
 from typing import Final, Literal, NamedTuple
 
 from dirmeta.generate.pools import NO_LIMITS
@@ -92,16 +93,50 @@ def representatives(*, lowest: bool) -> tuple[States, ...]:
     return tuple(dict.fromkeys(representative(states, lowest=lowest) for states in layer_states()))
 
 
-def two_layers(limits: Limits = NO_LIMITS) -> Iterator[Case]:
+class Stacks:
+    """Stacks of layers in given states, as a sequence of cases, each made when it is asked for.
+
+    products  each gives the states of every layer, lowest first; all stacks of the first come first, in the
+              order of `itertools.product`
+    """
+
+    def __init__(self, limits: Limits, *products: Sequence[Sequence[States]]) -> None:
+        self._limits = limits
+        self._products = [(prod(map(len, layers)), layers) for layers in products]
+
+    def __len__(self) -> int:
+        return sum(size for size, _ in self._products)
+
+    def __iter__(self) -> Iterator[Case]:
+        return map(self.__getitem__, range(len(self)))
+
+    def __getitem__(self, index: int) -> Case:
+        for size, layers in self._products:
+            if index < size:
+                return case(_chosen(layers, index), self._limits)
+            index -= size
+        raise IndexError("there are not so many stacks")
+
+
+def _chosen(layers: Sequence[Sequence[States]], index: int) -> list[States]:
+    """One element of the product of all layers' states."""
+    chosen = []
+    for states in reversed(layers):
+        index, position = divmod(index, len(states))
+        chosen.append(states[position])
+    return chosen[::-1]
+
+
+def two_layers(limits: Limits = NO_LIMITS) -> Stacks:
     """Every stack of one layer or two."""
-    yield from (case((states,), limits) for states in layer_states())
-    yield from (case(both, limits) for both in product(layer_states(), repeat=2))
+    states = layer_states()
+    return Stacks(limits, (states,), (states, states))
 
 
-def three_layers(limits: Limits = NO_LIMITS) -> Iterator[Case]:
+def three_layers(limits: Limits = NO_LIMITS) -> Stacks:
     """Every stack of three layers, modulo `representative`."""
     upper = representatives(lowest=False)
-    yield from (case(three, limits) for three in product(representatives(lowest=True), upper, upper))
+    return Stacks(limits, (representatives(lowest=True), upper, upper))
 
 
 class Counts(NamedTuple):

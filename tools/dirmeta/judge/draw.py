@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import islice
+from typing import Protocol
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
@@ -25,15 +25,25 @@ Draws = Callable[[Limits, int], SearchStrategy[Batch]]
 """Given what a lab can not do and how many cases make a batch: batches."""
 
 
+class Cases(Protocol):
+    """A sequence, which may make each case when it is asked for."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Case]: ...
+
+    def __getitem__(self, index: int, /) -> Case: ...
+
+
 @dataclass(frozen=True)
 class Scope:
     """Every case of a finite set, without Hypothesis."""
 
-    every: Callable[[Limits], Iterator[Case]]
+    every: Callable[[Limits], Cases]
 
     def size(self, limits: Limits) -> int:
         """How many cases there are."""
-        return _size(self.every, limits)
+        return len(self.every(limits))
 
     def feed(
         self, limits: Limits, pack: int, part: tuple[int, int], stride: int, each: Callable[[Batch], None]
@@ -44,15 +54,11 @@ class Scope:
         stride  only every so manieth case of the part
         """
         number, parts = part
-        cases = islice(self.every(limits), number, None, parts * stride)
+        every = self.every(limits)
+        cases = map(every.__getitem__, range(number, len(every), parts * stride))
         with suppress(Enough):
             while batch := tuple(islice(cases, pack)):
                 each(batch)
-
-
-@lru_cache(maxsize=16)
-def _size(every: Callable[[Limits], Iterator[Case]], limits: Limits) -> int:
-    return sum(1 for _ in every(limits))
 
 
 def one_by_one(cases: Callable[[Limits], SearchStrategy[Case]]) -> Draws:

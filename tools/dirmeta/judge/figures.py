@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import islice
 from statistics import median
 from typing import Final
 
@@ -62,7 +61,7 @@ def from_model(family: str, bench: Bench) -> tuple[int, float]:
     bench.seed += 1
     chosen = families()[family]
     cases = _drawn(chosen, family, bench)
-    given = replace(chosen, draws=Scope(lambda limits: iter(cases)), shards=1)
+    given = replace(chosen, draws=Scope(lambda limits: cases), shards=1)
     began = time.perf_counter()
     results = run_shard(given, family, 0, given.rules, replace(bench, profile="full"))
     return cases_of(results), time.perf_counter() - began
@@ -72,7 +71,8 @@ def _drawn(family: Family, name: str, bench: Bench) -> list[Case]:
     limits, wanted = bench.limits, bench.cases(family)
     if isinstance(family.draws, Scope):
         stride = bench.stride(family.draws.size(limits), family)
-        return list(islice(family.draws.every(limits), 0, None, family.shards * stride))
+        every = family.draws.every(limits)
+        return [every[index] for index in range(0, len(every), family.shards * stride)]
     cases: list[Case] = []
     feed(family.draws(limits, family.pack), wanted // family.pack, seed_of(name, 0, bench.seed), cases.extend)
     return cases

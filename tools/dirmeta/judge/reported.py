@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
@@ -53,17 +53,19 @@ def reported(regression: Regression) -> Reported:
     )
 
 
-def _cases(regression: Regression, limits: Limits) -> Iterator[Case]:
+def _cases(regression: Regression, limits: Limits) -> list[Case]:
     """The case as the lab can do it. Raises UsageError where it would be another one."""
-    for namespace in _namespaces(regression, limits):
-        yield fitted(on(regression.case, namespace=namespace), limits)
+    return [
+        fitted(on(regression.case, namespace=namespace), limits)
+        for namespace in _namespaces(regression, limits)
+    ]
 
 
 def _lacks(regression: Regression, limits: Limits) -> str:
     if not _namespaces(regression, limits):
         return f"{regression.case.setup.namespace}.* marks can not be mounted here; run it as root"
     try:
-        list(_cases(regression, limits))
+        _cases(regression, limits)
     except UsageError as error:
         return str(error)
     return ""
