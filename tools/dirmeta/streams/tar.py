@@ -39,11 +39,11 @@ def _header(entry: Entry, format: TarFormat) -> bytes:
     if why := lost(entry, format):
         raise _refused(entry, why)
     block = plain.write(entry, library.TYPES[entry.kind], _MAGIC[format])
-    if block is not None:
+    try:
+        if block is None:
+            return library.header(entry, format)
         more = pax.records(entry) if entry.xattrs or entry.mtime % pax.SECOND else None
         return library.records(tuple(more.items())) + block if more else block
-    try:
-        return library.header(entry, format)
     except ValueError as error:
         raise _refused(entry, overflow(entry, format) or str(error)) from None
 
