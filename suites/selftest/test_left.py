@@ -143,3 +143,22 @@ def test_who_may_find_no_room(
 ) -> None:
     start = Mounted((LOWER,), EMPTY, How(True, options=options))
     assert bool(rules(start, done, number, EMPTY)) is not is_excused
+
+
+@pytest.mark.parametrize(("name", "is_excused"), [("g", True), ("h", False)])
+def test_what_may_come_of_a_file_may_show_under_its_other_names(name: str, is_excused: bool) -> None:
+    tagged = Node("symlink", 0o777, xattrs=(("trusted.t", b"1"),), target="x")
+    start = mounted(
+        {
+            "": Node("directory"),
+            "s": tagged._replace(link="g"),
+            "g": tagged._replace(link="g"),
+            "h": tagged,
+        }
+    )
+    removal = operation("removexattr", path="s", name="trusted.t")
+    assert rehearsal.expected(State(start), removal).number is None
+    upper = dict(start.upper)
+    for path in ("s", name):
+        upper[path] = with_xattrs(upper[path], {"trusted.t": None})
+    assert bool(rules(start, removal, 0, upper)) is not is_excused

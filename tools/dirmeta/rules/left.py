@@ -208,12 +208,15 @@ def _where_anything_goes(step: Stepped) -> tuple[str, ...]:
     return ("COPYUP-SELFMARK",) if step.operation.op == "setxattr" else (by_call(step),)
 
 
-def _may_change(operation: Operation) -> set[str]:
-    """Where an operation can change what shows, if it is done; an ACL that is not there can go unnoticed."""
+def _may_change(operation: Operation, upper: Tree) -> set[str]:
+    """Where an operation can change what shows, if it is done: also under other names that a file has in the
+    upper. An ACL that is not there can go unnoticed."""
     if program.arguments(operation).get("name") in overlayfs.ACLS:
         return set()
     about = set(named(operation))
-    return about | {paths.parent(path) for path in about}
+    links = {upper[path].link for path in about if path in upper}
+    others = {path for path, node in upper.items() if node.link and node.link in links}
+    return about | {paths.parent(path) for path in about} | others
 
 
 def consistent(step: Stepped, granularity: int) -> Iterator[Broken]:
@@ -221,7 +224,7 @@ def consistent(step: Stepped, granularity: int) -> Iterator[Broken]:
     if step.seen.view is None or step.seen.upper is None:
         return
     before, after = step.before.mounted, step.after.mounted
-    about = _may_change(step.operation)
+    about = _may_change(step.operation, before.upper)
     for each in _differences(before.view.tree, step.seen.view, granularity):
         if each.path not in about:
             want, saw = describe(each)
