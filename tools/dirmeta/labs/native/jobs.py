@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, Final
 
 import msgpack
@@ -120,13 +119,9 @@ _VALUES: Final[dict[str, Callable[[Any], tuple[str, ...]]]] = {
 }
 
 
-_node: Final[Callable[[tuple[Any, ...]], Node]] = partial(tuple.__new__, Node)
-"""A node of all its fields, as `Node._make` would, without a call in Python for each of the very many."""
-
-
 def _tree(answer: tuple[Any, ...]) -> Tree:
     paths, nodes, links = answer
-    tree = dict(zip(paths, map(_node, nodes), strict=True))
+    tree = dict(zip(paths, map(Node._make, nodes), strict=True))
     if links:
         return link_groups(tree, {paths[index]: (device, inode) for index, device, inode in links})
     return tree
